@@ -1,0 +1,70 @@
+// deno-lint-ignore-file no-console -- an entry file prints
+/**
+ * chat-client: flags in, a link to a server, and a conversation at the terminal or in a pipe. Only here does
+ * the client print errors or exit.
+ */
+
+import { UsageError } from "./lib/flags.ts";
+import { Link } from "./lib/client/link.ts";
+import { clientOptions } from "./lib/client/options.ts";
+import { talkInPipe } from "./lib/client/pipe.ts";
+import { talkInTerminal } from "./lib/client/terminal.ts";
+
+/** How long the server has to answer everything and close, in ms. */
+const CLOSING_MS = 10_000;
+
+async function main(): Promise<number> {
+  const options = clientOptions(Deno.args, loginName());
+  if ("print" in options) {
+    console.log(options.print);
+    return 0;
+  }
+  const link = await Link.connect(options, options.name);
+  if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
+    return await talkInTerminal(link, CLOSING_MS);
+  }
+  const allTaken = await talkInPipe(link, {
+    input: Deno.stdin.readable,
+    print: writeOut,
+    notify: complain,
+    lingerMs: options.lingerMs,
+    closingMs: CLOSING_MS,
+  });
+  return allTaken ? 0 : 1;
+}
+
+function loginName(): string {
+  return Deno.env.get("USER") || Deno.env.get("LOGNAME") ||
+    Deno.env.get("USERNAME") || "";
+}
+
+async function writeOut(text: string): Promise<void> {
+  try {
+    let bytes = new TextEncoder().encode(text);
+    while (bytes.length > 0) {
+      bytes = bytes.subarray(await Deno.stdout.write(bytes));
+    }
+  } catch (error) {
+    throw new Error(`cannot write what arrived: ${describe(error)}`);
+  }
+}
+
+function complain(what: string): void {
+  console.error(`chat-client: ${what}`);
+}
+
+/** Says what went wrong, in one line, and gives the exit code that belongs to it. */
+function fail(error: unknown): number {
+  if (error instanceof UsageError) {
+    complain(`${error.message} (--help tells more)`);
+    return 2;
+  }
+  complain(describe(error));
+  return 1;
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+Deno.exit(await main().catch(fail));

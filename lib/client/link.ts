@@ -1,0 +1,221 @@
+/**
+ * The link to the server: connecting, sending lines, receiving them, and ending so that nothing is lost. Owns
+ * the socket and knows the dialect; must not know whether a person or a pipe is at this end.
+ */
+
+import { LineReader } from "../lines.ts";
+import {
+  MAX_LINE_BYTES,
+  nameFault,
+  normalizeName,
+  utf8Length,
+} from "../message.ts";
+import { parse, readRefusal, readWelcome } from "../wire/text.ts";
+import { type Address, formatAddress } from "./options.ts";
+
+/** There is no link, or there is none any more; the message says why, in one line. */
+export class LinkError extends Error {
+  override name = "LinkError";
+}
+
+/** A line from the server, and what it means for this end. */
+export interface Arrival {
+  line: string;
+  /** Something that has to be pointed out besides. */
+  notice?: string;
+  /** Why a line that was sent was refused, and which. */
+  refusal?: string;
+}
+
+/** How long a line from the server may be, in bytes: the names of 500 members fit. */
+const MAX_ARRIVING_BYTES = 256 * 1024;
+
+const encoder = new TextEncoder();
+
+/** A connection to a server. */
+export class Link {
+  readonly #conn: Deno.TcpConn;
+  readonly #lines = new LineReader(MAX_ARRIVING_BYTES);
+  readonly #wish: string;
+  #wishRefused: string | undefined;
+  #welcomed = false;
+  #sending: Promise<void> = Promise.resolve();
+  #ended = false;
+
+  private constructor(conn: Deno.TcpConn, wish: string) {
+    this.#conn = conn;
+    this.#wish = wish;
+  }
+
+  /**
+   * Connects, and asks for a name.
+   *
+   * @param name what to be called; the server gives a guest's name if it is empty or refused
+   * @throws {LinkError}
+   */
+  static async connect(address: Address, name: string): Promise<Link> {
+    const conn = await connect(address);
+    const wish = normalizeName(name);
+    const link = new Link(conn, wish);
+    if (wish === "") return link;
+    link.#wishRefused = nameFault(wish);
+    if (!link.#wishRefused) await link.send(`/nick ${wish}`);
+    return link;
+  }
+
+  /**
+   * Sends one line; lines go out in the order of the calls. Resolves when the system has taken it.
+   *
+   * @throws {LinkError}
+   */
+  send(line: string): Promise<void> {
+    return this.#sending = this.#sending.then(() =>
+      this.#write(encoder.encode(`${line}\n`))
+    );
+  }
+
+  /** What the server says, a few lines at a time, until it says no more. Clean of control characters.
+   *
+   * @throws {LinkError} if the link is lost: if it ends before {@linkcode end} was called
+   */
+  async *receive(): AsyncGenerator<Arrival[]> {
+    const buffer = new Uint8Array(64 * 1024);
+    for (;;) {
+      const count = await this.#read(buffer);
+      const lines = count === null
+        ? this.#lines.end()
+        : this.#lines.push(buffer.subarray(0, count));
+      if (lines.length > 0) yield lines.map((line) => this.#understand(line));
+      if (this.#lines.overflowed) {
+        throw new LinkError("the server sent a line without end");
+      }
+      if (count === null) break;
+    }
+    if (!this.#ended) throw new LinkError("the server closed the connection");
+  }
+
+  /**
+   * Says that nothing more will be sent. The server takes all that was, writes its answers, and closes, which
+   * ends {@linkcode receive}.
+   *
+   * @param last a line to send before that
+   */
+  async end(last?: string): Promise<void> {
+    // From now on the server may close: first of all, so that it is not taken for a loss.
+    this.#ended = true;
+    try {
+      await (last === undefined ? this.#sending : this.send(last));
+      await this.#conn.closeWrite();
+    } catch {
+      // The link is lost, and receive() says so.
+    }
+  }
+
+  #understand(line: string): Arrival {
+    const refusal = readRefusal(line);
+    if (!this.#welcomed) {
+      // What is refused before the welcome is the name.
+      if (refusal) this.#wishRefused = refusal.reason;
+      const name = readWelcome(line);
+      this.#welcomed = name !== undefined;
+      if (!name || !this.#wishRefused) return { line };
+      return {
+        line,
+        notice: `the name ${
+          JSON.stringify(this.#wish)
+        } was refused, ${this.#wishRefused}; you are ${name}`,
+      };
+    }
+    return refusal
+      ? { line, refusal: `refused, ${refusal.reason}: ${refusal.ref}` }
+      : { line };
+  }
+
+  async #read(buffer: Uint8Array): Promise<number | null> {
+    try {
+      return await this.#conn.read(buffer);
+    } catch (error) {
+      throw lost(error);
+    }
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    try {
+      while (bytes.length > 0) {
+        bytes = bytes.subarray(await this.#conn.write(bytes));
+      }
+    } catch (error) {
+      throw lost(error);
+    }
+  }
+}
+
+/**
+ * Waits for the server to answer everything and close, after {@linkcode Link.end}.
+ *
+ * @param receiving the reading of all that {@linkcode Link.receive} gives
+ * @param closingMs how long that may take
+ * @throws {LinkError} if it takes longer, or if the link is lost
+ */
+export async function answered(
+  receiving: Promise<void>,
+  closingMs: number,
+): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => {
+    late.reject(
+      new LinkError(
+        `the server has not answered everything within ${closingMs / 1000} s`,
+      ),
+    );
+  }, closingMs);
+  try {
+    await Promise.race([receiving, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Why a line must not be sent, if it must not: the server would close the connection on it. */
+export function sendFault(line: string): string | undefined {
+  const bytes = utf8Length(line);
+  return bytes > MAX_LINE_BYTES
+    ? `a line of ${bytes} bytes was not sent, it has at most ${MAX_LINE_BYTES}`
+    : undefined;
+}
+
+/** Whether this line asks the server to end the conversation. */
+export function isQuit(line: string): boolean {
+  return parse(line)?.type === "quit";
+}
+
+async function connect(address: Address): Promise<Deno.TcpConn> {
+  // Before 2.9, Deno tries only the first address of a name, and that of localhost may be ::1.
+  const hosts = address.host === "localhost"
+    ? ["127.0.0.1", "::1"]
+    : [address.host];
+  let reason = "";
+  for (const hostname of hosts) {
+    try {
+      return await Deno.connect({ hostname, port: address.port });
+    } catch (error) {
+      reason ||= connectFault(error);
+    }
+  }
+  throw new LinkError(`cannot connect to ${formatAddress(address)}: ${reason}`);
+}
+
+function connectFault(error: unknown): string {
+  if (error instanceof Deno.errors.ConnectionRefused) {
+    return "nobody listens there";
+  }
+  return describe(error);
+}
+
+function lost(error: unknown): LinkError {
+  return new LinkError(`the connection is lost: ${describe(error)}`);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

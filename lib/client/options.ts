@@ -1,0 +1,118 @@
+/**
+ * The client's flags and where it connects to, checked and frozen. Knows what may be set, not what is done
+ * with it.
+ */
+
+import {
+  type Flag,
+  parseFlags,
+  port,
+  type Program,
+  quote,
+  seconds,
+  text,
+  UsageError,
+} from "../flags.ts";
+
+/** Where a server listens. */
+export interface Address {
+  host: string;
+  port: number;
+}
+
+/** What the command line says. */
+export interface ClientOptions extends Address {
+  /** Empty if the server is to choose. */
+  name: string;
+  /** How long to go on printing after the end of standard input, in ms. */
+  lingerMs: number;
+}
+
+const DEFAULT_ADDRESS: Readonly<Address> = { host: "127.0.0.1", port: 5000 };
+
+// More than one colon without brackets is an IPv6 address on its own.
+const ADDRESS =
+  /^(?:\[(?<bracketed>[^[\]]+)\](?::(?<port>.*))?|(?<host>[^:[\]]+)(?::(?<port>[^:]*))?|(?<ipv6>[^[\]]*:[^[\]]*:[^[\]]*))$/s;
+
+const PROGRAM = {
+  name: "chat-client",
+  usage: "[options] [HOST] [PORT]",
+  about:
+    `Joins a chat room. HOST:PORT and [::1]:5000 will do too; the default is ${
+      formatAddress(DEFAULT_ADDRESS)
+    }.
+In a pipe, every line of standard input is sent, and what arrives is printed.`,
+  maxOperands: 2,
+  flags: {
+    name: {
+      argument: "NAME",
+      default: "",
+      help: "what to be called (default: the login name)",
+      read: text,
+    },
+    linger: {
+      argument: "SECONDS",
+      default: "0",
+      help: "in a pipe: go on printing for so long after the end of input",
+      read: seconds,
+    },
+  },
+} satisfies Program<Record<string, Flag<unknown>>>;
+
+/**
+ * Reads the client's command line.
+ *
+ * @param loginName what to be called if the command line does not say
+ * @returns the options, or a text to print instead
+ * @throws {UsageError}
+ */
+export function clientOptions(
+  args: readonly string[],
+  loginName: string,
+): Readonly<ClientOptions> | { print: string } {
+  const parsed = parseFlags(PROGRAM, args);
+  if ("print" in parsed) return parsed;
+  const { name, linger } = parsed.values;
+  return Object.freeze({
+    ...readAddress(parsed.operands),
+    name: name || loginName,
+    lingerMs: linger * 1000,
+  });
+}
+
+/** An address as people write it: `127.0.0.1:5000`, `[::1]:5000`. */
+export function formatAddress({ host, port }: Address): string {
+  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/**
+ * Reads `HOST`, `PORT`, `HOST PORT`, `HOST:PORT`, `[HOST]` and `[HOST]:PORT`; what is not said is the default.
+ *
+ * @throws {UsageError}
+ */
+function readAddress(operands: readonly string[]): Address {
+  const [first, second] = operands;
+  if (first === undefined) return DEFAULT_ADDRESS;
+  if (second === undefined && /^\d+$/.test(first)) {
+    return { ...DEFAULT_ADDRESS, port: readPort(first) };
+  }
+  const parts = ADDRESS.exec(first)?.groups;
+  const host = parts?.["bracketed"] ?? parts?.["host"] ?? parts?.["ipv6"];
+  const port = parts?.["port"];
+  if (!host || (port !== undefined && second !== undefined)) {
+    throw new UsageError(`${quote(operands.join(" "))} is no address`);
+  }
+  return {
+    host,
+    port: readPort(port ?? second ?? String(DEFAULT_ADDRESS.port)),
+  };
+}
+
+function readPort(value: string): number {
+  try {
+    return port(1)(value);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`port ${quote(value)} will not do: ${error.message}`);
+  }
+}

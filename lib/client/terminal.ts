@@ -1,0 +1,179 @@
+/**
+ * The client at a terminal: keys edit the line, Enter sends it, what arrives is printed above it. Owns the
+ * terminal: whatever happens, it is given back as it was.
+ */
+
+import { InputLine } from "./input_line.ts";
+import {
+  type Key,
+  type KeyName,
+  KeyReader,
+  MARK_PASTES,
+  UNMARK_PASTES,
+} from "./keys.ts";
+import { answered, isQuit, type Link, sendFault } from "./link.ts";
+import { type Canvas, Screen } from "./screen.ts";
+
+/** The signals that end the program, and which it must not die of with the terminal in raw mode. */
+const END_SIGNALS = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGQUIT: 131,
+  SIGTERM: 143,
+} as const;
+
+/** What the own lines begin with, before and after they are sent. */
+const PROMPT = "you> ";
+
+/**
+ * Talks until the person quits.
+ *
+ * @param closingMs how long the server has to close then
+ * @returns the exit code: 0, or what belongs to the signal that ended it
+ * @throws {LinkError} if the link was lost
+ */
+export async function talkInTerminal(
+  link: Link,
+  closingMs: number,
+): Promise<number> {
+  const screen = new Screen(CANVAS, PROMPT);
+  const input = new InputLine();
+  const listening = new AbortController();
+  const signalled = Promise.withResolvers<number>();
+  for (const [signal, code] of Object.entries(END_SIGNALS)) {
+    onSignal(
+      signal as Deno.Signal,
+      () => signalled.resolve(code),
+      listening.signal,
+    );
+  }
+  let receiving;
+  try {
+    Deno.stdin.setRaw(true);
+    CANVAS.write(MARK_PASTES);
+    screen.draw(input);
+    onSignal("SIGWINCH", () => screen.draw(input), listening.signal);
+    receiving = printArrivals(link, screen, input);
+    const typing = obeyKeys(link, screen, input);
+    const code = await Promise.race([receiving, typing, signalled.promise]);
+    if (code !== undefined) return code;
+  } finally {
+    listening.abort();
+    giveBack(screen, input);
+  }
+  await answered(receiving, closingMs);
+  return 0;
+}
+
+async function printArrivals(
+  link: Link,
+  screen: Screen,
+  input: InputLine,
+): Promise<void> {
+  for await (const arrivals of link.receive()) {
+    const lines = arrivals.flatMap(({ line, notice }) =>
+      notice ? [line, `-- ${notice}`] : [line]
+    );
+    screen.print(lines, input);
+  }
+}
+
+/** Does what the keys say until they say to quit, or there are no more. */
+async function obeyKeys(
+  link: Link,
+  screen: Screen,
+  input: InputLine,
+): Promise<void> {
+  const keys = new KeyReader();
+  for await (
+    const typed of Deno.stdin.readable.pipeThrough(new TextDecoderStream())
+  ) {
+    for (const key of keys.push(typed)) {
+      const quits = isName(key, "interrupt") ||
+        (isName(key, "end-of-input") && input.text === "");
+      if (quits) return void link.end();
+      if (!isName(key, "enter")) input.apply(key);
+      else if (submit(link, screen, input)) return;
+    }
+    screen.draw(input);
+  }
+  void link.end();
+}
+
+/**
+ * Sends what was typed, a message for each of its lines; what cannot be sent stays in the input.
+ *
+ * @returns whether it was the wish to quit
+ */
+function submit(link: Link, screen: Screen, input: InputLine): boolean {
+  const lines = input.text.split("\n").filter((line) => line.trim() !== "");
+  const fault = lines.map(sendFault).find((fault) => fault !== undefined);
+  if (fault) {
+    screen.print([`-- ${fault}`], input);
+    return false;
+  }
+  input.take();
+  screen.print(lines.map((line) => `${PROMPT}${line}`), input);
+  for (const line of lines) {
+    if (isQuit(line)) {
+      void link.end(line);
+      return true;
+    }
+    // If the link is lost, reading from it says so.
+    link.send(line).catch(() => {});
+  }
+  return false;
+}
+
+function isName(key: Key, name: KeyName): boolean {
+  return "name" in key && key.name === name;
+}
+
+/** Gives the terminal back as it was; what fails because the terminal is gone is of no use to anybody. */
+function giveBack(screen: Screen, input: InputLine): void {
+  for (
+    const step of [
+      () => screen.leave(input),
+      () => CANVAS.write(UNMARK_PASTES),
+      () => Deno.stdin.setRaw(false),
+    ]
+  ) {
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof Error)) throw error;
+    }
+  }
+}
+
+function onSignal(
+  name: Deno.Signal,
+  handler: () => void,
+  until: AbortSignal,
+): void {
+  try {
+    Deno.addSignalListener(name, handler);
+    until.addEventListener(
+      "abort",
+      () => Deno.removeSignalListener(name, handler),
+    );
+  } catch {
+    // This system has no such signal.
+  }
+}
+
+const encoder = new TextEncoder();
+
+const CANVAS: Canvas = {
+  write(text) {
+    let bytes = encoder.encode(text);
+    while (bytes.length > 0) {
+      bytes = bytes.subarray(Deno.stdout.writeSync(bytes));
+    }
+  },
+  size() {
+    const { columns, rows } = Deno.consoleSize();
+    // Some pseudo-terminals say 0 for a size that nobody has set.
+    return { columns: columns || 80, rows: rows || 24 };
+  },
+};

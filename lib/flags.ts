@@ -1,0 +1,169 @@
+/**
+ * Command lines: a table of flags gives the checked values, the help text and the errors. Knows neither
+ * program.
+ */
+
+// @ts-types="./std/parse_args.d.ts"
+import { parseArgs } from "@std/cli/parse-args";
+import { VERSION } from "./version.ts";
+
+/** The command line makes no sense; the message says why, in one line. */
+export class UsageError extends Error {
+  override name = "UsageError";
+}
+
+/** A flag that takes a value. */
+export interface Flag<T> {
+  short?: string;
+  /** What stands for the value in the help text. */
+  argument: string;
+  help: string;
+  /** What holds if the flag is not given. */
+  default: string;
+  /** @throws {UsageError} saying what a good value is; the flag and the bad value are put before it */
+  read(value: string): T;
+}
+
+/** What a program is, and what it understands. */
+export interface Program<F extends Record<string, Flag<unknown>>> {
+  name: string;
+  /** What follows the name in the first line of the help text. */
+  usage: string;
+  about: string;
+  /** How many arguments that are no flags may be given. */
+  maxOperands: number;
+  flags: F;
+}
+
+/** Either what to do, or a text to print instead. */
+export type Parsed<F extends Record<string, Flag<unknown>>> =
+  | { print: string }
+  | {
+    values: { [K in keyof F]: ReturnType<F[K]["read"]> };
+    operands: string[];
+  };
+
+/**
+ * Reads a command line.
+ *
+ * @throws {UsageError} for an unknown flag, a bad value, a missing one, and too many operands
+ */
+export function parseFlags<F extends Record<string, Flag<unknown>>>(
+  program: Program<F>,
+  args: readonly string[],
+): Parsed<F> {
+  const flags = Object.entries(program.flags);
+  const alias: Record<string, string> = { h: "help" };
+  for (const [name, { short }] of flags) if (short) alias[short] = name;
+
+  const parsed = parseArgs(args, {
+    string: [...flags.map(([name]) => name), "_"],
+    boolean: ["help", "version"],
+    alias,
+    unknown: (argument, key) => {
+      if (key !== undefined) {
+        throw new UsageError(`unknown flag ${argument.split("=")[0]}`);
+      }
+    },
+  });
+  if (parsed["help"]) return { print: helpText(program) };
+  if (parsed["version"]) return { print: `${program.name} ${VERSION}` };
+  const operands = parsed._.map(String);
+  if (operands.length > program.maxOperands) {
+    throw new UsageError(
+      `unexpected argument ${quote(operands[program.maxOperands]!)}`,
+    );
+  }
+
+  const values = flags.map(([name, flag]) => {
+    const given = parsed[name];
+    return [
+      name,
+      given === undefined
+        ? flag.read(flag.default)
+        : readValue(name, flag, String(given)),
+    ];
+  });
+  return { values: Object.fromEntries(values), operands };
+}
+
+/** Reads a port number from `min` to 65,535. */
+export function port(min: number): (value: string) => number {
+  return (value) => {
+    if (
+      !/^\d{1,5}$/.test(value) || Number(value) < min || Number(value) > 65535
+    ) {
+      throw new UsageError(`a port is a whole number from ${min} to 65535`);
+    }
+    return Number(value);
+  };
+}
+
+/** Reads one of a few words. */
+export function oneOf<const W extends string>(
+  ...words: W[]
+): (value: string) => W {
+  return (value) => {
+    const word = words.find((word) => word === value);
+    if (word === undefined) {
+      throw new UsageError(`it is one of ${words.join(", ")}`);
+    }
+    return word;
+  };
+}
+
+/** Reads a number of seconds that is not negative, such as `2` or `0.5`. */
+export function seconds(value: string): number {
+  if (!/^\d{1,6}(\.\d+)?$/.test(value)) {
+    throw new UsageError("it is a number of seconds, such as 2 or 0.5");
+  }
+  return Number(value);
+}
+
+/** Takes any text. */
+export function text(value: string): string {
+  return value;
+}
+
+/** `value` as it may be shown in an error: in quotes, with nothing in it that steers a terminal. */
+export function quote(value: string): string {
+  return JSON.stringify(value);
+}
+
+function readValue<T>(name: string, flag: Flag<T>, value: string): T {
+  if (value === "") {
+    throw new UsageError(`--${name} needs a value: ${flag.help}`);
+  }
+  try {
+    return flag.read(value);
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(
+      `--${name} ${quote(value)} will not do: ${error.message}`,
+    );
+  }
+}
+
+function helpText(program: Program<Record<string, Flag<unknown>>>): string {
+  const rows = [
+    ...Object.entries(program.flags).map(([name, flag]) =>
+      [
+        `${flag.short ? `-${flag.short}, ` : "    "}--${name} ${flag.argument}`,
+        flag.default === ""
+          ? flag.help
+          : `${flag.help} (default ${flag.default})`,
+      ] as const
+    ),
+    ["-h, --help", "this text"] as const,
+    ["    --version", "which version this is"] as const,
+  ];
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return [
+    `Usage: ${program.name} ${program.usage}`,
+    "",
+    program.about,
+    "",
+    "Options:",
+    ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+  ].join("\n");
+}

@@ -1,0 +1,183 @@
+/**
+ * Bytes to lines: where a line ends, how long it may get, what is telnet negotiation, and which characters
+ * are never passed on. Owns nothing but the line that has not ended yet; knows no command and no socket.
+ */
+
+import { MAX_LINE_BYTES } from "./message.ts";
+
+const LF = 10;
+const IAC = 255;
+const SUBNEGOTIATION = 250;
+const SUBNEGOTIATION_END = 240;
+const WILL = 251;
+const DONT = 254;
+
+/**
+ * What never reaches another terminal: C0 but TAB, DEL, C1, the bidirectional embeddings, overrides and
+ * isolates, and the two separators that some programs take for the end of a line.
+ */
+// deno-lint-ignore no-control-regex
+const FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
+
+/** `text` without the characters that could steer or confuse the terminal it is shown on. */
+export function clean(text: string): string {
+  return text.replace(FORBIDDEN, "");
+}
+
+/**
+ * Cuts what a connection sends into clean lines; in whichever pieces the bytes come, the lines are the same.
+ *
+ * A line ends with LF or CR LF. Telnet negotiation is taken out and remembered. Invalid UTF-8 becomes U+FFFD.
+ */
+export class LineReader {
+  /** True once the other side has negotiated as telnet does. */
+  telnet = false;
+  /** True once a line grew beyond the limit before its end came; everything after is ignored. */
+  overflowed = false;
+
+  readonly #maxBytes: number;
+  readonly #decoder = new TextDecoder();
+  readonly #negotiation: Negotiation;
+  #begun: Uint8Array[] = [];
+  #begunBytes = 0;
+
+  /** @param maxBytes how long a line may get without an end */
+  constructor(maxBytes: number = MAX_LINE_BYTES) {
+    this.#maxBytes = maxBytes;
+    this.#negotiation = new Negotiation(maxBytes);
+  }
+
+  /** The lines that end in `bytes`, which may be reused afterwards. */
+  push(bytes: Uint8Array): string[] {
+    if (this.#negotiation.open || bytes.includes(IAC)) {
+      bytes = this.#negotiation.remove(bytes);
+      this.telnet ||= this.#negotiation.seen;
+    }
+    const lines: string[] = [];
+    let start = 0;
+    while (!this.overflowed) {
+      const end = bytes.indexOf(LF, start);
+      const part = bytes.subarray(start, end < 0 ? bytes.length : end);
+      this.#begunBytes += part.length;
+      if (this.#begunBytes > this.#maxBytes) {
+        this.overflowed = true;
+        this.#begun = [];
+      } else if (end < 0) {
+        if (part.length > 0) this.#begun.push(part.slice());
+        break;
+      } else {
+        lines.push(this.#finish(part));
+        start = end + 1;
+      }
+    }
+    this.overflowed ||= this.#negotiation.overflowed;
+    return lines;
+  }
+
+  /** The line that was begun when the input ended, if there is one: it counts as said. */
+  end(): string[] {
+    if (this.overflowed) return [];
+    const rest = this.#negotiation.end();
+    return this.#begunBytes + rest.length > 0 ? [this.#finish(rest)] : [];
+  }
+
+  #finish(last: Uint8Array): string {
+    const bytes = this.#begun.length > 0
+      ? concat([...this.#begun, last])
+      : last;
+    this.#begun = [];
+    this.#begunBytes = 0;
+    return clean(this.#decoder.decode(bytes));
+  }
+}
+
+/**
+ * Takes telnet negotiation (RFC 854) out of a stream of bytes. A 255 that begins no telnet command is left
+ * alone: it is then just a byte that UTF-8 does not have.
+ */
+class Negotiation {
+  /** True once there was any. */
+  seen = false;
+  /** True once a subnegotiation grew beyond the limit before its end came; what follows is not looked at. */
+  overflowed = false;
+  readonly #maxBytes: number;
+  #state: "text" | "iac" | "option" | "sub" | "sub-iac" = "text";
+  #subBytes = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  /** True while a command has begun and not ended, so that the next byte belongs to it. */
+  get open(): boolean {
+    return this.#state !== "text";
+  }
+
+  /** `bytes` without negotiation. */
+  remove(bytes: Uint8Array): Uint8Array {
+    // One byte more than came: a 255 that was held back may turn out to be text.
+    const text = new Uint8Array(bytes.length + 1);
+    let length = 0;
+    for (const byte of bytes) {
+      switch (this.#state) {
+        case "text":
+          if (byte === IAC) this.#state = "iac";
+          else text[length++] = byte;
+          break;
+        case "iac":
+          if (byte === SUBNEGOTIATION) this.#begin("sub");
+          else if (byte >= WILL && byte <= DONT) this.#begin("option");
+          else if (byte > SUBNEGOTIATION_END && byte < SUBNEGOTIATION) {
+            this.#begin("text");
+          } else {
+            // Twice 255 is one 255 as text.
+            text[length++] = IAC;
+            if (byte !== IAC) text[length++] = byte;
+            this.#state = "text";
+          }
+          break;
+        case "option":
+          this.#state = "text";
+          break;
+        case "sub":
+          if (byte === IAC) this.#state = "sub-iac";
+          this.#subBytes++;
+          break;
+        case "sub-iac":
+          this.#state = byte === SUBNEGOTIATION_END ? "text" : "sub";
+          this.#subBytes = this.#state === "text" ? 0 : this.#subBytes + 1;
+          break;
+      }
+      if (this.#subBytes > this.#maxBytes) {
+        this.overflowed = true;
+        break;
+      }
+    }
+    return text.subarray(0, length);
+  }
+
+  /** What was held back as the possible begin of a command, now that nothing follows. */
+  end(): Uint8Array {
+    const held = this.#state === "iac" ? [IAC] : [];
+    this.#state = "text";
+    return Uint8Array.from(held);
+  }
+
+  #begin(state: "sub" | "option" | "text"): void {
+    this.seen = true;
+    this.#state = state;
+  }
+}
+
+/** All of `parts` in one array. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}

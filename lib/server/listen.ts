@@ -1,0 +1,155 @@
+/**
+ * The listening socket and the accept loop: every connection becomes a session. Owns the set of sessions, so
+ * that stopping can end them all.
+ */
+
+import { getLogger } from "@logtape/logtape";
+import ipaddr from "ipaddr.js";
+import { Hub } from "./hub.ts";
+import { DEFAULT_LIMITS, type Limits } from "./options.ts";
+import { Turns } from "./outbox.ts";
+import { Session } from "./session.ts";
+
+const log = getLogger(["chat", "listen"]);
+
+/** The address cannot be listened on; the message says which, and why, in one line. */
+export class BindError extends Error {
+  override name = "BindError";
+}
+
+/** A room that listens. */
+export class ChatServer {
+  /** Where it listens, as `127.0.0.1:5000` or `[::1]:5000`. */
+  readonly address: string;
+  /** The port it listens on. */
+  readonly port: number;
+
+  readonly #listener: Deno.TcpListener;
+  readonly #limits: Limits;
+  readonly #turns = new Turns();
+  readonly #hub: Hub;
+  readonly #sessions = new Map<Session, Promise<void>>();
+  readonly #accepting: Promise<void>;
+  #stopping: Promise<void> | undefined;
+
+  /**
+   * Listens, and accepts connections until {@linkcode stop}.
+   *
+   * @param options where to listen; port 0 takes a free one
+   * @throws {BindError}
+   */
+  constructor(
+    options: { host: string; port: number; limits?: Partial<Limits> },
+  ) {
+    this.#limits = Object.freeze({ ...DEFAULT_LIMITS, ...options.limits });
+    this.#hub = new Hub(this.#turns, this.#limits);
+    const listener = bind(options.host, options.port);
+    this.#listener = listener;
+    this.address = format(listener.addr);
+    this.port = listener.addr.port;
+    if (ipaddr.process(listener.addr.hostname).range() !== "loopback") {
+      log.warn(
+        "{address} can be reached from other machines, and nothing is asked of who connects",
+        {
+          address: this.address,
+        },
+      );
+    }
+    this.#accepting = this.#accept();
+  }
+
+  /** How many connections there are, those that are ending included. */
+  get connections(): number {
+    return this.#sessions.size;
+  }
+
+  /** Accepts nobody more, tells everyone, and resolves when every connection is closed: soon. */
+  stop(): Promise<void> {
+    return this.#stopping ??= this.#stop();
+  }
+
+  async #stop(): Promise<void> {
+    this.#listener.close();
+    await this.#accepting;
+    this.#hub.dismiss();
+    const farewell = { type: "bye", reason: "the server is stopping" } as const;
+    for (const session of this.#sessions.keys()) {
+      void session.part("the server is stopping", farewell);
+    }
+    await Promise.all(this.#sessions.values());
+  }
+
+  async #accept(): Promise<void> {
+    let failing = false;
+    while (!this.#stopping) {
+      try {
+        this.#welcome(await this.#listener.accept());
+        failing = false;
+      } catch (error) {
+        if (this.#stopping) return;
+        // Out of file descriptors, most likely. Those who are here go on; who comes waits in the queue.
+        if (!failing) {
+          log.error("cannot accept connections: {error}", {
+            error: String(error),
+          });
+        }
+        failing = true;
+        await pause(this.#limits.acceptPauseMs);
+      }
+    }
+  }
+
+  #welcome(conn: Deno.TcpConn): void {
+    const address = format(conn.remoteAddr);
+    try {
+      // A line is sent whole, so there is nothing to wait for; and who vanished is found out some day.
+      conn.setNoDelay(true);
+      conn.setKeepAlive(true);
+    } catch {
+      // Reset before it was accepted: the session finds out when it reads.
+    }
+    const session = new Session(
+      conn,
+      address,
+      this.#hub,
+      this.#turns,
+      this.#limits,
+    );
+    this.#sessions.set(
+      session,
+      session.run().finally(() => this.#sessions.delete(session)),
+    );
+  }
+}
+
+function bind(hostname: string, port: number): Deno.TcpListener {
+  try {
+    return Deno.listen({ hostname, port });
+  } catch (error) {
+    const address = format({ hostname, port });
+    throw new BindError(`cannot listen on ${address}: ${bindFault(error)}`);
+  }
+}
+
+function bindFault(error: unknown): string {
+  if (error instanceof Deno.errors.AddrInUse) return "the address is in use";
+  if (error instanceof Deno.errors.AddrNotAvailable) {
+    return "the address is not one of this machine's";
+  }
+  if (error instanceof Deno.errors.PermissionDenied) {
+    return "this port takes more rights";
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+function format(
+  { hostname, port }: { hostname: string; port: number },
+): string {
+  return hostname.includes(":")
+    ? `[${hostname}]:${port}`
+    : `${hostname}:${port}`;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,187 @@
+/**
+ * One connection: its reader task, its dialect, its beginning and its end. Owns the socket; knows how a line
+ * becomes a command, but not what the hub does with it.
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { LineReader } from "../lines.ts";
+import type { ChatEvent, Render } from "../message.ts";
+import * as text from "../wire/text.ts";
+import type { Hub, Member } from "./hub.ts";
+import type { Limits } from "./options.ts";
+import { Outbox, type Turns } from "./outbox.ts";
+
+const log = getLogger(["chat", "session"]);
+
+/** 2 KiB is plenty for chat: 64 KiB each would be 600 MB for 9,000 connections. */
+const READ_BYTES = 2048;
+
+/** A connection, from the moment it is accepted until nothing of it is left. */
+export class Session {
+  readonly #conn: Deno.Conn;
+  readonly #address: string;
+  readonly #hub: Hub;
+  readonly #turns: Turns;
+  readonly #limits: Limits;
+  readonly #lines: LineReader;
+  readonly #outbox: Outbox;
+  readonly #member: Member;
+  readonly #inputEnded = Promise.withResolvers<void>();
+  #entered = false;
+  #parting: Promise<void> | undefined;
+
+  /**
+   * @param conn the connection, which belongs to the session from now on
+   * @param address whose it is, for the operator's log
+   */
+  constructor(
+    conn: Deno.Conn,
+    address: string,
+    hub: Hub,
+    turns: Turns,
+    limits: Limits,
+  ) {
+    this.#conn = conn;
+    this.#address = address;
+    this.#hub = hub;
+    this.#turns = turns;
+    this.#limits = limits;
+    this.#lines = new LineReader(limits.maxLineBytes);
+    this.#outbox = new Outbox(conn, turns, {
+      maxBytes: limits.maxWaitingBytes,
+      onFull: () => this.#dropSlowReader(),
+    });
+    this.#member = hub.arrive(this.#outbox);
+  }
+
+  /** Reads until the connection has ended, one way or the other. Never throws. */
+  async run(): Promise<void> {
+    log.info("{address} connected", { address: this.#address });
+    // Somebody at telnet waits to be greeted; a program speaks first, and is then greeted in its dialect.
+    const silence = setTimeout(() => this.#enter(), this.#limits.firstLineMs);
+    try {
+      await this.#read();
+      this.#inputEnded.resolve();
+      await this.part("end of input");
+    } catch (error) {
+      this.#inputEnded.resolve();
+      await this.part(
+        `connection lost (${error instanceof Error ? error.message : error})`,
+      );
+    } finally {
+      clearTimeout(silence);
+    }
+  }
+
+  /**
+   * Ends the conversation: the member leaves, what waits for them is written, and the connection is closed.
+   *
+   * Half-closed first, and read until the other side has closed too: closing with input unread would reset
+   * the connection, and a reset can overtake the last words. All that within `partingMs`.
+   *
+   * @param why for the operator's log
+   * @param farewell what the member is told last
+   */
+  part(why: string, farewell?: ChatEvent): Promise<void> {
+    return this.#parting ??= this.#part(why, farewell);
+  }
+
+  async #part(why: string, farewell?: ChatEvent): Promise<void> {
+    const name = this.#member.name || "somebody unnamed";
+    log.info("{name} left, {address}: {why}", {
+      name,
+      address: this.#address,
+      why,
+    });
+    this.#hub.leave(this.#member);
+    if (farewell) {
+      if (!this.#entered) this.#outbox.open(this.#render);
+      this.#outbox.tell(farewell);
+    }
+    const { promise: late, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#limits.partingMs);
+    await Promise.race([late, this.#finish()]);
+    clearTimeout(timer);
+    this.#conn.close();
+  }
+
+  async #finish(): Promise<void> {
+    await this.#outbox.end();
+    try {
+      await this.#conn.closeWrite();
+    } catch {
+      // The other side is gone already.
+    }
+    await this.#inputEnded.promise;
+  }
+
+  async #read(): Promise<void> {
+    const buffer = new Uint8Array(READ_BYTES);
+    for (;;) {
+      const count = await this.#conn.read(buffer);
+      if (count === null) return this.#hear(this.#lines.end());
+      if (!this.#parting) {
+        this.#hear(this.#lines.push(buffer.subarray(0, count)));
+      }
+      if (this.#lines.overflowed) this.#refuseEndlessLine();
+      // Read once a turn: whoever sends fast then fills batches, and not the others' outboxes.
+      await this.#turns.ended();
+    }
+  }
+
+  #hear(lines: readonly string[]): void {
+    if (this.#entered && this.#lines.telnet) this.#outbox.open(this.#render);
+    for (const line of lines) {
+      if (this.#parting) return;
+      this.#obey(line);
+    }
+  }
+
+  #obey(line: string): void {
+    const said = text.parse(line);
+    if (!this.#entered) {
+      const wish = said?.type === "nick" ? said : undefined;
+      this.#enter(wish);
+      if (wish) return;
+    }
+    if (!said) return;
+    switch (said.type) {
+      case "quit":
+        void this.part("quit", { type: "bye", reason: "you quit" });
+        return;
+      case "help":
+        return this.#hub.tell(this.#member, { type: "help" });
+      case "refused":
+        return this.#hub.tell(this.#member, said);
+      default:
+        return this.#hub.handle(this.#member, said);
+    }
+  }
+
+  #enter(wish?: Parameters<Hub["enter"]>[1]): void {
+    if (this.#entered || this.#parting) return;
+    this.#entered = true;
+    const first = this.#hub.enter(this.#member, wish);
+    this.#outbox.open(this.#render, first);
+    log.info("{address} is {name}", {
+      address: this.#address,
+      name: this.#member.name,
+    });
+  }
+
+  get #render(): Render {
+    return this.#lines.telnet ? text.renderTelnet : text.render;
+  }
+
+  #refuseEndlessLine(): void {
+    const reason = `a line has at most ${this.#limits.maxLineBytes} bytes`;
+    void this.part("endless line", { type: "bye", reason });
+  }
+
+  #dropSlowReader(): void {
+    const reason =
+      `more than ${this.#limits.maxWaitingBytes} bytes wait for you to read them`;
+    this.#outbox.cut({ type: "bye", reason });
+    void this.part("reads too slowly");
+  }
+}

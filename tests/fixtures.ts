@@ -1,0 +1,358 @@
+/**
+ * What the tests talk through: a room in this process, visitors on real sockets, and real programs. Everything
+ * waits for an event; a watchdog ends what waits in vain, and says for what.
+ */
+
+// @ts-types="../lib/std/text_line_stream.d.ts"
+import { TextLineStream } from "@std/streams/text-line-stream";
+import { ChatServer } from "../lib/server/listen.ts";
+import type { Limits } from "../lib/server/options.ts";
+
+const WATCHDOG_MS = 60_000;
+
+/** `promise`, unless it takes so long that something must be wrong. */
+export async function soon<T>(
+  promise: Promise<T>,
+  what: () => string,
+): Promise<T> {
+  const dog = Promise.withResolvers<never>();
+  const timer = setTimeout(
+    () => dog.reject(new Error(`in vain: ${what()}`)),
+    WATCHDOG_MS,
+  );
+  try {
+    return await Promise.race([promise, dog.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A server in this process, on a free port of the loopback. */
+export class Room implements AsyncDisposable {
+  readonly server: ChatServer;
+
+  /** In tests nobody is greeted for being silent unless a limit says so: the first line does it. */
+  constructor(limits: Partial<Limits> = {}) {
+    this.server = new ChatServer({
+      host: "127.0.0.1",
+      port: 0,
+      limits: { firstLineMs: 3_600_000, ...limits },
+    });
+  }
+
+  /** Somebody who has connected and not said anything. */
+  connect(): Promise<Visitor> {
+    return Visitor.connect(this.server.port);
+  }
+
+  /** Somebody who has entered under this name, and has been told so. */
+  async enter(name: string): Promise<Visitor> {
+    const visitor = await this.connect();
+    await visitor.enter(name);
+    return visitor;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.server.stop();
+  }
+}
+
+/** Lines that arrive, to be waited for one by one. */
+export class Lines {
+  readonly #arrived: string[] = [];
+  readonly #seen: string[] = [];
+  #waiting: PromiseWithResolvers<void> | undefined;
+  #ended = false;
+
+  constructor(source: AsyncIterable<string>) {
+    this.#collect(source);
+  }
+
+  /** All lines up to now, those that were waited for included. */
+  get seen(): string[] {
+    return [...this.#seen, ...this.#arrived];
+  }
+
+  /** The next line; `undefined` when there will be no more. */
+  async next(): Promise<string | undefined> {
+    while (this.#arrived.length === 0 && !this.#ended) {
+      this.#waiting ??= Promise.withResolvers();
+      await soon(
+        this.#waiting.promise,
+        () =>
+          `waited for a line after ${JSON.stringify(this.#seen.slice(-20))}`,
+      );
+    }
+    const line = this.#arrived.shift();
+    if (line !== undefined) this.#seen.push(line);
+    return line;
+  }
+
+  /** The lines before the one that is, or contains, `mark`. */
+  async until(mark: string | RegExp): Promise<string[]> {
+    const lines: string[] = [];
+    for (;;) {
+      const line = await this.next();
+      if (line === undefined) {
+        throw new Error(
+          `ended without ${mark}, after ${
+            JSON.stringify(this.#seen.slice(-20))
+          }`,
+        );
+      }
+      if (typeof mark === "string" ? line === mark : mark.test(line)) {
+        return lines;
+      }
+      lines.push(line);
+    }
+  }
+
+  /** All lines that are still to come. */
+  async rest(): Promise<string[]> {
+    const lines: string[] = [];
+    for (let line; (line = await this.next()) !== undefined;) lines.push(line);
+    return lines;
+  }
+
+  async #collect(source: AsyncIterable<string>): Promise<void> {
+    try {
+      for await (const line of source) {
+        this.#arrived.push(line);
+        this.#wake();
+      }
+    } catch {
+      // A connection that was reset has ended, too.
+    }
+    this.#ended = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#waiting?.resolve();
+    this.#waiting = undefined;
+  }
+}
+
+const encoder = new TextEncoder();
+
+/** Somebody with a raw socket. */
+export class Visitor implements Disposable {
+  readonly conn: Deno.TcpConn;
+  readonly #lines: Lines;
+  #marks = 0;
+
+  constructor(conn: Deno.TcpConn) {
+    this.conn = conn;
+    this.#lines = new Lines(splitAtLf(conn));
+  }
+
+  static async connect(port: number): Promise<Visitor> {
+    return new Visitor(await Deno.connect({ hostname: "127.0.0.1", port }));
+  }
+
+  /** Sends text or bytes as they are. */
+  async send(what: string | Uint8Array): Promise<void> {
+    let bytes = typeof what === "string" ? encoder.encode(what) : what;
+    while (bytes.length > 0) {
+      bytes = bytes.subarray(await this.conn.write(bytes));
+    }
+  }
+
+  /** Takes a name as the first thing, and reads the welcome. */
+  async enter(name: string): Promise<void> {
+    await this.send(`/nick ${name}\n`);
+    await this.#lines.until(new RegExp(`^-- welcome, you are ${name};`));
+  }
+
+  /** The next line, without its LF. */
+  line(): Promise<string | undefined> {
+    return this.#lines.next();
+  }
+
+  /** The next `count` lines. */
+  async take(count: number): Promise<(string | undefined)[]> {
+    const lines = [];
+    for (let i = 0; i < count; i++) lines.push(await this.line());
+    return lines;
+  }
+
+  /** The lines before `mark`. */
+  until(mark: string | RegExp): Promise<string[]> {
+    return this.#lines.until(mark);
+  }
+
+  /** All lines up to the end of the connection. */
+  rest(): Promise<string[]> {
+    return this.#lines.rest();
+  }
+
+  /**
+   * What has arrived up to now: all that the server had said before it read this, and nothing later. The
+   * barrier is a command that the server refuses.
+   */
+  async heard(): Promise<string[]> {
+    const mark = `/barrier-${++this.#marks}`;
+    await this.send(`${mark}\n`);
+    return await this.until(new RegExp(`^-- refused .*: ${mark}\\r?$`));
+  }
+
+  /** Ends the input, as `nc -N` does. */
+  async halfClose(): Promise<void> {
+    await this.conn.closeWrite();
+  }
+
+  close(): void {
+    try {
+      this.conn.close();
+    } catch {
+      // Closed already.
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** Lines as netcat would show them: only LF ends one, and nothing is removed. */
+async function* splitAtLf(conn: Deno.TcpConn): AsyncGenerator<string> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(64 * 1024);
+  let begun = "";
+  for (let count; (count = await conn.read(buffer)) !== null;) {
+    const lines =
+      (begun + decoder.decode(buffer.subarray(0, count), { stream: true }))
+        .split("\n");
+    begun = lines.pop() ?? "";
+    yield* lines;
+  }
+  if (begun !== "") yield begun;
+}
+
+/** A real program: its lines on stdout and stderr, its input, its end. */
+export class Program implements AsyncDisposable {
+  readonly out: Lines;
+  readonly errors: Lines;
+  readonly #process: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+
+  constructor(
+    command: string,
+    args: readonly string[],
+    env: Record<string, string> = {},
+  ) {
+    this.#process = new Deno.Command(command, {
+      args: [...args],
+      env: { NO_COLOR: "1", ...env },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#input = this.#process.stdin.getWriter();
+    this.out = new Lines(textLines(this.#process.stdout));
+    this.errors = new Lines(textLines(this.#process.stderr));
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  async write(text: string): Promise<void> {
+    await this.#input.write(encoder.encode(text));
+  }
+
+  /** Ends the program's input. */
+  async closeInput(): Promise<void> {
+    await this.#input.close();
+  }
+
+  signal(signal: Deno.Signal): void {
+    this.#process.kill(signal);
+  }
+
+  /** The exit code, once it has ended. */
+  async exit(): Promise<number> {
+    const { code } = await soon(
+      this.#process.status,
+      () =>
+        `waited for the end of process ${this.pid}, which said ${
+          JSON.stringify(this.errors.seen.slice(-5))
+        }`,
+    );
+    return code;
+  }
+
+  /** What it printed and how it ended, when it needs no input. */
+  async result(): Promise<{ code: number; out: string[]; errors: string[] }> {
+    await this.closeInput().catch(() => {});
+    const [out, errors, code] = await Promise.all([
+      this.out.rest(),
+      this.errors.rest(),
+      this.exit(),
+    ]);
+    return { code, out, errors };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await this.#input.abort().catch(() => {});
+    await Promise.all([
+      this.#process.status,
+      this.out.rest(),
+      this.errors.rest(),
+    ]);
+  }
+}
+
+function textLines(
+  stream: ReadableStream<Uint8Array<ArrayBuffer>>,
+): ReadableStream<string> {
+  return stream.pipeThrough(new TextDecoderStream()).pipeThrough(
+    new TextLineStream(),
+  );
+}
+
+/** The permissions with which deno.json runs the programs. */
+export const SERVER_ARGS = [
+  "run",
+  "--quiet",
+  "--no-prompt",
+  "--allow-net",
+  "server.ts",
+];
+export const CLIENT_ARGS = [
+  "run",
+  "--quiet",
+  "--no-prompt",
+  "--allow-net",
+  "--allow-env=USER,LOGNAME,USERNAME",
+  "client.ts",
+];
+
+/** chat-server from source. */
+export function serverProgram(...flags: string[]): Program {
+  return new Program(Deno.execPath(), [...SERVER_ARGS, ...flags]);
+}
+
+/** chat-client from source, for somebody whose login name is `login`. */
+export function clientProgram(login: string, ...flags: string[]): Program {
+  return new Program(Deno.execPath(), [...CLIENT_ARGS, ...flags], {
+    USER: login,
+  });
+}
+
+/** Where a server listens, by its one line on stdout. */
+export async function listening(server: Program): Promise<number> {
+  const line = await server.out.next();
+  const port = /^Chat server listening on .+:(\d+)$/.exec(line ?? "")?.[1];
+  if (!port) {
+    throw new Error(
+      `no server: ${line} ${JSON.stringify(await server.errors.rest())}`,
+    );
+  }
+  return Number(port);
+}

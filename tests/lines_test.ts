@@ -1,0 +1,205 @@
+import fc from "fast-check";
+import { clean, LineReader } from "../lib/lines.ts";
+import { MAX_LINE_BYTES } from "../lib/message.ts";
+import { assert, assertEquals } from "./assert.ts";
+
+const bytes = (...values: (number | string)[]) =>
+  Uint8Array.from(
+    values.flatMap((value) =>
+      typeof value === "string" ? [...new TextEncoder().encode(value)] : [value]
+    ),
+  );
+
+/** What a reader makes of `input` when it comes in pieces that are cut at `cuts`. */
+function read(
+  input: Uint8Array,
+  cuts: readonly number[] = [],
+  maxBytes: number = MAX_LINE_BYTES,
+) {
+  const reader = new LineReader(maxBytes);
+  const lines: string[] = [];
+  let from = 0;
+  for (const cut of [...cuts, input.length].sort((a, b) => a - b)) {
+    const to = Math.min(cut, input.length);
+    // The buffer is overwritten afterwards, as the session's is.
+    const piece = input.slice(from, to);
+    lines.push(...reader.push(piece));
+    piece.fill(63);
+    from = to;
+  }
+  lines.push(...reader.end());
+  return { lines, telnet: reader.telnet, overflowed: reader.overflowed };
+}
+
+const everyByte = (input: Uint8Array) => Array.from(input, (_, i) => i);
+
+Deno.test("LineReader gives the same lines in whatever pieces the bytes come", () => {
+  const interesting = fc.constantFrom(
+    10,
+    13,
+    255,
+    250,
+    240,
+    251,
+    253,
+    241,
+    0xc3,
+    0xa9,
+    0xf0,
+    0x9f,
+    0x98,
+    0x80,
+    97,
+    9,
+    27,
+  );
+  const stream = fc.array(fc.oneof(interesting, fc.nat(255)), {
+    maxLength: 300,
+  }).map((b) => Uint8Array.from(b));
+  fc.assert(
+    fc.property(
+      stream,
+      fc.array(fc.nat(300)),
+      fc.integer({ min: 1, max: 40 }),
+      (input, cuts, maxBytes) => {
+        const whole = read(input, [], maxBytes);
+        assertEquals(read(input, cuts, maxBytes), whole);
+        assertEquals(read(input, everyByte(input), maxBytes), whole);
+      },
+    ),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("LineReader gives back any lines of clean text, whether they end in LF or CR LF", () => {
+  const line = fc.string({ unit: "grapheme", maxLength: 50 }).map(clean)
+    // A byte order mark at the begin of a line is not text.
+    .map((text) => text.replace(/^\ufeff+/, ""));
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(line, fc.constantFrom("\n", "\r\n"))),
+      (lines) => {
+        const input = bytes(lines.map(([text, end]) => text + end).join(""));
+        assertEquals(
+          read(input).lines,
+          lines.map(([text]) => text),
+        );
+      },
+    ),
+  );
+});
+
+Deno.test("LineReader never lets a control character or a bidirectional override through", () => {
+  // The characters in question all lie below U+2070.
+  const unit = fc.integer({ min: 0, max: 0x2070 }).map((code) =>
+    String.fromCodePoint(code)
+  );
+  const input = fc.oneof(
+    fc.uint8Array({ maxLength: 200 }),
+    fc.string({ unit }).map((text) => bytes(text)),
+  );
+  fc.assert(fc.property(input, (input) => {
+    for (const line of read(input).lines) {
+      for (const character of line) {
+        const code = character.codePointAt(0)!;
+        const control = code < 32 && code !== 9 || code >= 127 && code <= 159;
+        const override = code >= 0x202a && code <= 0x202e ||
+          code >= 0x2066 && code <= 0x2069;
+        assert(
+          !control && !override && code !== 0x2028 && code !== 0x2029,
+          `U+${code.toString(16)}`,
+        );
+      }
+    }
+  }));
+});
+
+Deno.test("LineReader reads many lines of one piece, and keeps what has no end yet", () => {
+  const reader = new LineReader();
+  assertEquals(reader.push(bytes("one\ntwo\r\n\nthr")), ["one", "two", ""]);
+  assertEquals(reader.push(bytes("ee\nfour")), ["three"]);
+  assertEquals(reader.end(), ["four"]);
+  assertEquals(reader.end(), []);
+});
+
+Deno.test("LineReader joins a character of UTF-8 that came in two pieces", () => {
+  assertEquals(read(bytes("é😀\n"), [1, 3, 4]).lines, ["é😀"]);
+});
+
+Deno.test("LineReader makes U+FFFD of invalid UTF-8", () => {
+  assertEquals(
+    read(bytes("a", 0xc3, "b", 0xe2, 0x82, "\n", 0xf8, "\n")).lines,
+    ["a\ufffdb\ufffd", "\ufffd"],
+  );
+});
+
+Deno.test("LineReader removes C0 but TAB, DEL, C1, bidirectional overrides and separators", () => {
+  const input =
+    "\x00a\x07\tb\x1b[31m\x7fc\u0085\u009b\u202e\u2066d\u2028\u2029\re\n";
+  assertEquals(read(bytes(input)).lines, ["a\tb[31mcde"]);
+});
+
+Deno.test("LineReader takes telnet negotiation out wherever it stands, and remembers it", () => {
+  const [IAC, WILL, DO, SB, SE, NOP] = [255, 251, 253, 250, 240, 241];
+  const cases: [Uint8Array, string[]][] = [
+    [bytes(IAC, WILL, 10, "hi\n"), ["hi"]],
+    [bytes("h", IAC, DO, 3, "i\r\n"), ["hi"]],
+    [bytes("hi\r", IAC, NOP, "\n"), ["hi"]],
+    [bytes("h", IAC, SB, 24, 0, "x\n", IAC, IAC, IAC, SE, "i\n"), ["hi"]],
+    // In the middle of a character.
+    [bytes(0xc3, IAC, NOP, 0xa9, "\n"), ["é"]],
+    // Never ended.
+    [bytes("hi\n", IAC, SB, 1, 2), ["hi"]],
+  ];
+  for (const [input, lines] of cases) {
+    for (const cuts of [[], everyByte(input)]) {
+      assertEquals(read(input, cuts), {
+        lines,
+        telnet: true,
+        overflowed: false,
+      });
+    }
+  }
+});
+
+Deno.test("LineReader takes a 255 that begins no negotiation for invalid text", () => {
+  const cases: [Uint8Array, string[]][] = [
+    [bytes(255, "\n"), ["\ufffd"]],
+    [bytes("a", 255, "b\n"), ["a\ufffdb"]],
+    [bytes("a", 255, 255, "b\n"), ["a\ufffdb"]],
+    [bytes("a", 255), ["a\ufffd"]],
+  ];
+  for (const [input, lines] of cases) {
+    for (const cuts of [[], everyByte(input)]) {
+      assertEquals(read(input, cuts), {
+        lines,
+        telnet: false,
+        overflowed: false,
+      });
+    }
+  }
+});
+
+Deno.test("LineReader keeps a line of 8,192 bytes and gives up one of 8,193", () => {
+  const longest = "x".repeat(8192);
+  assertEquals(read(bytes("a\n", longest, "\nb\n")), {
+    lines: ["a", longest, "b"],
+    telnet: false,
+    overflowed: false,
+  });
+  assertEquals(read(bytes("a\n", longest, "x\nb\n")), {
+    lines: ["a"],
+    telnet: false,
+    overflowed: true,
+  });
+});
+
+Deno.test("LineReader gives up a telnet subnegotiation that does not end", () => {
+  const endless = bytes("a\n", 255, 250, "x".repeat(8193), 255, 240, "b\n");
+  assertEquals(read(endless), { lines: ["a"], telnet: true, overflowed: true });
+  assertEquals(read(endless, everyByte(endless)), {
+    lines: ["a"],
+    telnet: true,
+    overflowed: true,
+  });
+});

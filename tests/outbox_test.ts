@@ -1,0 +1,288 @@
+import type { ChatEvent } from "../lib/message.ts";
+import { Batch, Outbox, type Sink, Turns } from "../lib/server/outbox.ts";
+import { assert, assertEquals, assertStrictEquals } from "./assert.ts";
+
+const decoder = new TextDecoder();
+
+/** The simplest dialect, which counts how often it is asked. */
+function countingRender() {
+  const count = { calls: 0 };
+  const render = (event: ChatEvent) => {
+    count.calls++;
+    return `${event.type === "message" ? event.text : event.type}\n`;
+  };
+  return { render, count };
+}
+
+const said = (text: string): ChatEvent => ({
+  type: "message",
+  from: "x",
+  text,
+  action: false,
+});
+
+/** A sink that takes everything at once, and remembers it. */
+class OpenSink implements Sink {
+  readonly writes: Uint8Array[] = [];
+  write(bytes: Uint8Array): Promise<number> {
+    this.writes.push(bytes);
+    return Promise.resolve(bytes.length);
+  }
+  get text(): string {
+    return this.writes.map((bytes) => decoder.decode(bytes)).join("");
+  }
+}
+
+/** A sink that takes nothing until it is told how much. */
+class StuckSink implements Sink {
+  offered: Uint8Array | undefined;
+  taken = "";
+  #answer = Promise.withResolvers<number>();
+  write(bytes: Uint8Array): Promise<number> {
+    this.offered = bytes;
+    return this.#answer.promise;
+  }
+  async take(count: number): Promise<void> {
+    this.taken += decoder.decode(this.offered!.subarray(0, count));
+    const answer = this.#answer;
+    this.#answer = Promise.withResolvers();
+    answer.resolve(count);
+    await answer.promise;
+  }
+  fail(error: Error): void {
+    this.#answer.reject(error);
+  }
+}
+
+function outboxOn(sink: Sink, turns: Turns, maxBytes = 1000) {
+  const full = { times: 0 };
+  const outbox = new Outbox(sink, turns, {
+    maxBytes,
+    onFull: () => {
+      full.times++;
+      outbox.cut({ type: "bye", reason: "" });
+    },
+  });
+  return { outbox, full };
+}
+
+Deno.test("Batch encodes once per dialect, and gives everybody who said nothing the same bytes", () => {
+  const turns = new Turns();
+  const batch = new Batch();
+  const [author, reader, other] = [0, 1, 2].map(() =>
+    outboxOn(new OpenSink(), turns).outbox
+  );
+  for (const text of ["a", "b", "c"]) {
+    batch.add(said(text), text === "b" ? author : undefined);
+  }
+  const { render, count } = countingRender();
+
+  const bytes = batch.bytes(render, 0, 3, reader!);
+  assertEquals(decoder.decode(bytes), "a\nb\nc\n");
+  assertStrictEquals(batch.bytes(render, 0, 3, other!), bytes);
+  assertEquals(decoder.decode(batch.bytes(render, 0, 3, author!)), "a\nc\n");
+  assertEquals(decoder.decode(batch.bytes(render, 1, 3, other!)), "b\nc\n");
+  assertEquals(count.calls, 3);
+});
+
+Deno.test("Batch leaves out what its reader said, in any stretch of any batch", () => {
+  const turns = new Turns();
+  const authors = [0, 1, 2].map(() => outboxOn(new OpenSink(), turns).outbox);
+  const { render } = countingRender();
+  const pattern = [0, 0, 1, 2, 1, 0, 2, 2, 1, 0];
+  for (let length = 0; length <= pattern.length; length++) {
+    const batch = new Batch();
+    pattern.slice(0, length).forEach((author, i) =>
+      batch.add(said(String(i)), authors[author])
+    );
+    for (let from = 0; from <= length; from++) {
+      for (let to = from; to <= length; to++) {
+        authors.forEach((reader, who) => {
+          const expected = pattern.map((author, i) =>
+            author === who ? "" : `${i}\n`
+          ).slice(from, to).join("");
+          assertEquals(
+            decoder.decode(batch.bytes(render, from, to, reader)),
+            expected,
+          );
+        });
+      }
+    }
+  }
+});
+
+Deno.test("Batch may grow after it was encoded", () => {
+  const batch = new Batch();
+  const reader = outboxOn(new OpenSink(), new Turns()).outbox;
+  const { render, count } = countingRender();
+  batch.add(said("a"));
+  batch.bytes(render, 0, 1, reader);
+  batch.add(said("b"));
+  assertEquals(decoder.decode(batch.bytes(render, 0, 2, reader)), "a\nb\n");
+  assertEquals(count.calls, 2);
+});
+
+Deno.test("Outbox writes all that came in one turn with one write, in order", async () => {
+  const turns = new Turns();
+  const sink = new OpenSink();
+  const { outbox } = outboxOn(sink, turns);
+  outbox.open(countingRender().render);
+  outbox.tell(said("a"));
+  outbox.tell(said("b"));
+  assertEquals(sink.writes.length, 0);
+  await turns.ended();
+  assertEquals(sink.text, "a\nb\n");
+  assertEquals(sink.writes.length, 1);
+});
+
+Deno.test("Outbox only collects until it is opened, and then says first what comes first", async () => {
+  const turns = new Turns();
+  const sink = new OpenSink();
+  const { outbox } = outboxOn(sink, turns);
+  outbox.tell(said("a"));
+  await turns.ended();
+  assertEquals(sink.text, "");
+  outbox.open(countingRender().render, [said("first"), said("second")]);
+  outbox.tell(said("b"));
+  await turns.ended();
+  assertEquals(sink.text, "first\nsecond\na\nb\n");
+});
+
+Deno.test("Outbox goes on where a write stopped, and nobody else waits for it", async () => {
+  const turns = new Turns();
+  const stuck = new StuckSink();
+  const open = new OpenSink();
+  const { outbox: slow } = outboxOn(stuck, turns);
+  const { outbox: quick } = outboxOn(open, turns);
+  const { render } = countingRender();
+  for (const outbox of [slow, quick]) outbox.open(render);
+  for (const text of ["abc", "def"]) {
+    for (const outbox of [slow, quick]) outbox.tell(said(text));
+    await turns.ended();
+  }
+  assertEquals(open.text, "abc\ndef\n");
+  assertEquals(decoder.decode(stuck.offered), "abc\n");
+  await stuck.take(2);
+  assertEquals(decoder.decode(stuck.offered), "c\n");
+  await stuck.take(2);
+  await turns.ended();
+  assertEquals(decoder.decode(stuck.offered), "def\n");
+  await stuck.take(4);
+  assertEquals(stuck.taken, "abc\ndef\n");
+});
+
+Deno.test("Outbox is full when more than the limit is left of what was offered, and not before", async () => {
+  const turns = new Turns();
+  const stuck = new StuckSink();
+  const { outbox, full } = outboxOn(stuck, turns, 10);
+  outbox.open(countingRender().render);
+  // Much more than the limit, but not offered before.
+  outbox.tell(said("x".repeat(99)));
+  await turns.ended();
+  await stuck.take(95);
+  // 5 bytes left, and 5 more: just the limit.
+  outbox.tell(said("abcd"));
+  await turns.ended();
+  assertEquals(full.times, 0);
+  outbox.tell(said(""));
+  await turns.ended();
+  assertEquals(full.times, 1);
+  // What was offered stays whole, then comes the last word instead of what was left.
+  await stuck.take(5);
+  await turns.ended();
+  await stuck.take(4);
+  assertEquals(stuck.taken, `${"x".repeat(99)}\nbye\n`);
+  outbox.tell(said("more"));
+  await turns.ended();
+  assertEquals(full.times, 1);
+  assertEquals(stuck.taken, `${"x".repeat(99)}\nbye\n`);
+});
+
+Deno.test("Outbox.end() resolves when all is written, and takes nothing more", async () => {
+  const turns = new Turns();
+  const stuck = new StuckSink();
+  const { outbox } = outboxOn(stuck, turns);
+  outbox.open(countingRender().render);
+  outbox.tell(said("a"));
+  const events: string[] = [];
+  const ended = outbox.end().then(() => events.push("ended"));
+  outbox.tell(said("b"));
+  await turns.ended();
+  assertEquals(events, []);
+  await stuck.take(2);
+  await ended;
+  assertEquals(stuck.taken, "a\n");
+});
+
+Deno.test("Outbox.end() resolves when the sink fails, and at once when there is nothing to write", async () => {
+  const turns = new Turns();
+  const stuck = new StuckSink();
+  const { outbox } = outboxOn(stuck, turns);
+  outbox.open(countingRender().render);
+  outbox.tell(said("a"));
+  await turns.ended();
+  outbox.tell(said("b"));
+  stuck.fail(new Error("reset"));
+  await outbox.end();
+
+  await outboxOn(new OpenSink(), turns).outbox.end();
+  const { outbox: silent } = outboxOn(new OpenSink(), turns);
+  silent.tell(said("never opened, so nobody knows how to say it"));
+  await silent.end();
+});
+
+Deno.test("Turns write to at most 100 outboxes before the event loop gets its turn", async () => {
+  const turns = new Turns();
+  const { render } = countingRender();
+  const perTurn: number[] = [];
+  let written = 0;
+  const sink: Sink = {
+    write: (bytes) => (written++, Promise.resolve(bytes.length)),
+  };
+  for (let i = 0; i < 250; i++) {
+    const { outbox } = outboxOn(sink, turns);
+    outbox.open(render);
+    outbox.tell(said("a"));
+  }
+  let ended = false;
+  const end = turns.ended().then(() => ended = true);
+  while (!ended) {
+    const before = written;
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (written > before) perTurn.push(written - before);
+  }
+  await end;
+  assertEquals(perTurn.reduce((sum, count) => sum + count, 0), 250);
+  assert(perTurn.every((count) => count <= 100), String(perTurn));
+});
+
+Deno.test("Turns hand out once, however often they are asked to in a turn", async () => {
+  const turns = new Turns();
+  let handedOut = 0;
+  const handOut = () => void handedOut++;
+  for (let i = 0; i < 5; i++) turns.handOut(handOut);
+  await turns.ended();
+  assertEquals(handedOut, 1);
+  turns.handOut(handOut);
+  await turns.ended();
+  assertEquals(handedOut, 2);
+});
+
+Deno.test("Turns.ended() waits for what was said while an earlier turn was still being written", async () => {
+  const turns = new Turns();
+  const { render } = countingRender();
+  const sink = new OpenSink();
+  const { outbox: late } = outboxOn(sink, turns);
+  late.open(render);
+  await turns.ended();
+  for (let i = 0; i < 150; i++) {
+    const { outbox } = outboxOn(new OpenSink(), turns);
+    outbox.open(render);
+    outbox.tell(said("a"));
+  }
+  // After the first slice of the turn, before the second.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  late.tell(said("late"));
+  await turns.ended();
+  assertEquals(sink.text, "late\n");
+});
