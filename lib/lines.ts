@@ -10,7 +10,17 @@ const IAC = 255;
 const SUBNEGOTIATION = 250;
 const SUBNEGOTIATION_END = 240;
 const WILL = 251;
+const WONT = 252;
+const DO = 253;
 const DONT = 254;
+const TIMING_MARK = 6;
+
+/** The answer to a telnet timing mark (RFC 860): it is refused, which is all that it takes. */
+export const REFUSE_TIMING_MARK: Uint8Array = Uint8Array.of(
+  IAC,
+  WONT,
+  TIMING_MARK,
+);
 
 /**
  * What never reaches another terminal: C0 but TAB, DEL, C1, the bidirectional embeddings, overrides and
@@ -32,6 +42,11 @@ export function clean(text: string): string {
 export class LineReader {
   /** True once the other side has negotiated as telnet does. */
   telnet = false;
+  /** How often the other side has asked for a timing mark. */
+  get timingMarks(): number {
+    return this.#negotiation.timingMarks;
+  }
+
   /** True once a line grew beyond the limit before its end came; everything after is ignored. */
   overflowed = false;
 
@@ -98,10 +113,12 @@ export class LineReader {
 class Negotiation {
   /** True once there was any. */
   seen = false;
+  /** How many timing marks were asked for. */
+  timingMarks = 0;
   /** True once a subnegotiation grew beyond the limit before its end came; what follows is not looked at. */
   overflowed = false;
   readonly #maxBytes: number;
-  #state: "text" | "iac" | "option" | "sub" | "sub-iac" = "text";
+  #state: "text" | "iac" | "do" | "option" | "sub" | "sub-iac" = "text";
   #subBytes = 0;
 
   constructor(maxBytes: number) {
@@ -126,6 +143,7 @@ class Negotiation {
           break;
         case "iac":
           if (byte === SUBNEGOTIATION) this.#begin("sub");
+          else if (byte === DO) this.#begin("do");
           else if (byte >= WILL && byte <= DONT) this.#begin("option");
           else if (byte > SUBNEGOTIATION_END && byte < SUBNEGOTIATION) {
             this.#begin("text");
@@ -135,6 +153,10 @@ class Negotiation {
             if (byte !== IAC) text[length++] = byte;
             this.#state = "text";
           }
+          break;
+        case "do":
+          if (byte === TIMING_MARK) this.timingMarks++;
+          this.#state = "text";
           break;
         case "option":
           this.#state = "text";
@@ -163,7 +185,7 @@ class Negotiation {
     return Uint8Array.from(held);
   }
 
-  #begin(state: "sub" | "option" | "text"): void {
+  #begin(state: "sub" | "do" | "option" | "text"): void {
     this.seen = true;
     this.#state = state;
   }

@@ -150,6 +150,11 @@ export class Visitor implements Disposable {
     return new Visitor(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
 
+  /** The server's port. */
+  get port(): number {
+    return this.conn.remoteAddr.port;
+  }
+
   /** Sends text or bytes as they are. */
   async send(what: string | Uint8Array): Promise<void> {
     let bytes = typeof what === "string" ? encoder.encode(what) : what;

@@ -403,6 +403,19 @@ Deno.test("A connection that negotiates as telnet does gets CR LF, and nobody he
   assertEquals(await alice.heard(), ["<bob> then\r"]);
 });
 
+Deno.test("telnet's timing mark is answered, so that it shows what comes after Ctrl-C", async () => {
+  await using room = new Room();
+  const conn = await connectUnread(room, "/nick ann\n");
+  await conn.write(
+    Uint8Array.from([255, 244, 255, 253, 6, 255, 253, 1, 255, 253, 6]),
+  );
+  await conn.closeWrite();
+  const bytes = await new Response(conn.readable).bytes();
+  const answers = String.fromCharCode(...bytes).split("\xff\xfc\x06").length -
+    1;
+  assertEquals(answers, 2);
+});
+
 Deno.test("What strangers send is cleaned before anybody sees it", async () => {
   await using room = new Room();
   using alice = await room.enter("alice");

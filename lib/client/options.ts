@@ -30,9 +30,13 @@ export interface ClientOptions extends Address {
 
 const DEFAULT_ADDRESS: Readonly<Address> = { host: "127.0.0.1", port: 5000 };
 
-// More than one colon without brackets is an IPv6 address on its own.
-const ADDRESS =
-  /^(?:\[(?<bracketed>[^[\]]+)\](?::(?<port>.*))?|(?<host>[^:[\]]+)(?::(?<port>[^:]*))?|(?<ipv6>[^[\]]*:[^[\]]*:[^[\]]*))$/s;
+/** What an address looks like: the host, then the port if there is one. */
+const ADDRESSES = [
+  /^([^:[\]]+)(?::([^:]*))?$/,
+  /^\[([^[\]]+)\](?::(.*))?$/,
+  // More than one colon without brackets is an IPv6 address on its own.
+  /^([^[\]]*:[^[\]]*:[^[\]]*)$/,
+];
 
 const PROGRAM = {
   name: "chat-client",
@@ -96,9 +100,8 @@ function readAddress(operands: readonly string[]): Address {
   if (second === undefined && /^\d+$/.test(first)) {
     return { ...DEFAULT_ADDRESS, port: readPort(first) };
   }
-  const parts = ADDRESS.exec(first)?.groups;
-  const host = parts?.["bracketed"] ?? parts?.["host"] ?? parts?.["ipv6"];
-  const port = parts?.["port"];
+  const [, host, port] =
+    ADDRESSES.map((form) => form.exec(first)).find((match) => match) ?? [];
   if (!host || (port !== undefined && second !== undefined)) {
     throw new UsageError(`${quote(operands.join(" "))} is no address`);
   }

@@ -49,10 +49,8 @@ export class ChatServer {
     this.port = listener.addr.port;
     if (ipaddr.process(listener.addr.hostname).range() !== "loopback") {
       log.warn(
-        "{address} can be reached from other machines, and nothing is asked of who connects",
-        {
-          address: this.address,
-        },
+        "anybody who reaches this machine can join: there is no password and no encryption",
+        { address: this.address },
       );
     }
     this.#accepting = this.#accept();
@@ -89,9 +87,7 @@ export class ChatServer {
         if (this.#stopping) return;
         // Out of file descriptors, most likely. Those who are here go on; who comes waits in the queue.
         if (!failing) {
-          log.error("cannot accept connections: {error}", {
-            error: String(error),
-          });
+          log.error("cannot accept connections", { error: String(error) });
         }
         failing = true;
         await pause(this.#limits.acceptPauseMs);

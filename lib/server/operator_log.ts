@@ -1,6 +1,6 @@
 /**
  * The operator's log: one line on stderr for each thing worth knowing, as text or as JSON. Everybody else
- * only calls `getLogger`.
+ * only calls `getLogger`, with a few words for what happened and properties for the rest.
  */
 
 import {
@@ -9,6 +9,7 @@ import {
   getJsonLinesFormatter,
   getStreamSink,
   getTextFormatter,
+  type LogRecord,
 } from "@logtape/logtape";
 
 /**
@@ -20,12 +21,12 @@ export async function openLog(
   format: "text" | "json",
 ): Promise<void> {
   const formatter = format === "json"
-    ? getJsonLinesFormatter({ properties: "flatten", message: "rendered" })
+    ? getJsonLinesFormatter({ properties: "flatten" })
     : getTextFormatter({
       timestamp: "rfc3339",
       level: "full",
-      category: ".",
-      value: String,
+      format: ({ timestamp, level, message, record }) =>
+        `${timestamp} ${level} ${message}${properties(record)}`,
     });
   const sink = getStreamSink(stream, {
     formatter,
@@ -49,4 +50,14 @@ export async function openLog(
 /** Writes what is left of the log. */
 export async function closeLog(): Promise<void> {
   await dispose();
+}
+
+function properties(record: LogRecord): string {
+  return Object.entries(record.properties).map(([name, value]) =>
+    ` ${name}=${quoteIfNeeded(String(value))}`
+  ).join("");
+}
+
+function quoteIfNeeded(value: string): string {
+  return /^[^\s"=\p{Cc}]+$/u.test(value) ? value : JSON.stringify(value);
 }

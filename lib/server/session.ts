@@ -4,7 +4,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { LineReader } from "../lines.ts";
+import { LineReader, REFUSE_TIMING_MARK } from "../lines.ts";
 import type { ChatEvent, Render } from "../message.ts";
 import * as text from "../wire/text.ts";
 import type { Hub, Member } from "./hub.ts";
@@ -28,6 +28,8 @@ export class Session {
   readonly #member: Member;
   readonly #inputEnded = Promise.withResolvers<void>();
   #entered = false;
+  #timingMarks = 0;
+  #answering = false;
   #parting: Promise<void> | undefined;
 
   /**
@@ -56,7 +58,7 @@ export class Session {
 
   /** Reads until the connection has ended, one way or the other. Never throws. */
   async run(): Promise<void> {
-    log.info("{address} connected", { address: this.#address });
+    log.info("connected", { address: this.#address });
     // Somebody at telnet waits to be greeted; a program speaks first, and is then greeted in its dialect.
     const silence = setTimeout(() => this.#enter(), this.#limits.firstLineMs);
     try {
@@ -87,12 +89,9 @@ export class Session {
   }
 
   async #part(why: string, farewell?: ChatEvent): Promise<void> {
-    const name = this.#member.name || "somebody unnamed";
-    log.info("{name} left, {address}: {why}", {
-      name,
-      address: this.#address,
-      why,
-    });
+    // Who has not entered has no name yet.
+    const who = this.#entered ? { name: this.#member.name } : {};
+    log.info("left", { ...who, address: this.#address, why });
     this.#hub.leave(this.#member);
     if (farewell) {
       if (!this.#entered) this.#outbox.open(this.#render);
@@ -130,11 +129,33 @@ export class Session {
   }
 
   #hear(lines: readonly string[]): void {
+    if (this.#lines.timingMarks > this.#timingMarks) this.#answerTimingMarks();
     if (this.#entered && this.#lines.telnet) this.#outbox.open(this.#render);
     for (const line of lines) {
       if (this.#parting) return;
       this.#obey(line);
     }
+  }
+
+  /**
+   * telnet sends a timing mark after Ctrl-C, and shows nothing until it is answered. The answer may stand
+   * anywhere between the bytes of the outbox. One at a time, so that asking a lot fills nothing.
+   */
+  async #answerTimingMarks(): Promise<void> {
+    if (this.#answering) return;
+    this.#answering = true;
+    try {
+      while (this.#lines.timingMarks > this.#timingMarks) {
+        this.#timingMarks++;
+        let answer = REFUSE_TIMING_MARK;
+        while (answer.length > 0) {
+          answer = answer.subarray(await this.#conn.write(answer));
+        }
+      }
+    } catch {
+      // The connection is gone: whoever reads from it says so.
+    }
+    this.#answering = false;
   }
 
   #obey(line: string): void {
@@ -163,10 +184,7 @@ export class Session {
     this.#entered = true;
     const first = this.#hub.enter(this.#member, wish);
     this.#outbox.open(this.#render, first);
-    log.info("{address} is {name}", {
-      address: this.#address,
-      name: this.#member.name,
-    });
+    log.info("entered", { name: this.#member.name, address: this.#address });
   }
 
   get #render(): Render {
