@@ -27,6 +27,31 @@ export async function soon<T>(
   }
 }
 
+/** A test that needs something which not every machine has; `missing` says what, if it is not there. */
+export function testUnless(
+  missing: string | undefined,
+  name: string,
+  fn: () => Promise<void>,
+): void {
+  // deno-lint-ignore no-console -- a skipped test says why
+  if (missing) console.log(`skipped, because ${missing}: ${name}`);
+  Deno.test({ name, ignore: missing !== undefined, fn });
+}
+
+/** Why there are no such programs here, if one of them is missing. */
+export function without(...programs: string[]): string | undefined {
+  if (Deno.build.os === "windows") return "it is written for a Unix shell";
+  const isMissing = (program: string) =>
+    !new Deno.Command("sh", {
+      args: ["-c", `command -v ${program}`],
+      stdout: "null",
+    }).outputSync().success;
+  const missing = programs.filter(isMissing);
+  return missing.length > 0
+    ? `there is no ${missing.join(", ")} here`
+    : undefined;
+}
+
 /** A server in this process, on a free port of the loopback. */
 export class Room implements AsyncDisposable {
   readonly server: ChatServer;

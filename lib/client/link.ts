@@ -37,8 +37,10 @@ export class Link {
   readonly #conn: Deno.TcpConn;
   readonly #lines = new LineReader(MAX_ARRIVING_BYTES);
   readonly #wish: string;
+  /** The line that asked for the name, until it is known what came of it. */
+  #asked: string | undefined;
   #wishRefused: string | undefined;
-  #welcomed = false;
+  #name: string | undefined;
   #sending: Promise<void> = Promise.resolve();
   #ended = false;
 
@@ -59,7 +61,7 @@ export class Link {
     const link = new Link(conn, wish);
     if (wish === "") return link;
     link.#wishRefused = nameFault(wish);
-    if (!link.#wishRefused) await link.send(`/nick ${wish}`);
+    if (!link.#wishRefused) await link.send(link.#asked = `/nick ${wish}`);
     return link;
   }
 
@@ -111,24 +113,29 @@ export class Link {
     }
   }
 
+  /** Closes the connection at once. */
+  close(): void {
+    this.#conn.close();
+  }
+
   #understand(line: string): Arrival {
     const refusal = readRefusal(line);
-    if (!this.#welcomed) {
-      // What is refused before the welcome is the name.
-      if (refusal) this.#wishRefused = refusal.reason;
-      const name = readWelcome(line);
-      this.#welcomed = name !== undefined;
-      if (!name || !this.#wishRefused) return { line };
-      return {
-        line,
-        notice: `the name ${
-          JSON.stringify(this.#wish)
-        } was refused, ${this.#wishRefused}; you are ${name}`,
-      };
+    const welcomed = readWelcome(line);
+    if (refusal && refusal.ref === this.#asked) {
+      // The server says so before its welcome, or after it if the request came late.
+      this.#asked = undefined;
+      this.#wishRefused = refusal.reason;
+    } else if (refusal) {
+      return { line, refusal: `refused, ${refusal.reason}: ${refusal.ref}` };
     }
-    return refusal
-      ? { line, refusal: `refused, ${refusal.reason}: ${refusal.ref}` }
-      : { line };
+    this.#name ??= welcomed;
+    if (this.#name === this.#wish) this.#asked = undefined;
+    if (!this.#name || !this.#wishRefused) return { line };
+    const wish = JSON.stringify(this.#wish);
+    const notice =
+      `the name ${wish} was refused, ${this.#wishRefused}; you are ${this.#name}`;
+    this.#wishRefused = undefined;
+    return { line, notice };
   }
 
   async #read(buffer: Uint8Array): Promise<number | null> {

@@ -2,9 +2,10 @@
  * What the terminal shows: lines that stay, in its own scrollback, and below them the line being typed. Knows
  * escape sequences and widths; must not know what is typed or who says what.
  *
- * The cursor is saved (`ESC 7`) at the first cell of the input, and every repaint begins there (`ESC 8`): that
- * is exact however wide this terminal draws an emoji. The rows that the input needs are reserved before it is
- * drawn, because drawing must not scroll. After a resize the saved cursor means nothing, and rows are counted.
+ * The cursor is saved (`ESC 7`) at the first cell of the input, and every repaint begins there (`ESC 8`). The
+ * input is cut into rows here, short enough however wide this terminal draws an emoji, so that it never wraps
+ * by itself; and they are reserved before anything is drawn, because drawing must not scroll. After a resize
+ * the saved cursor means nothing, and the rows above the cursor are counted.
  */
 
 import stringWidth from "string-width";
@@ -34,8 +35,8 @@ export class Screen {
   readonly #prompt: string;
   /** For which size the cursor was saved; empty before the first time. */
   #drawnFor = "";
-  /** What was drawn before the cursor. */
-  #drawn = "";
+  /** The rows that were drawn above the cursor, and what stands before it in its own. */
+  #aboveCursor: string[] = [];
   #left = false;
 
   constructor(canvas: Canvas, prompt: string) {
@@ -54,9 +55,7 @@ export class Screen {
     this.#canvas.write(this.#toInput() + text + this.#paint(input));
   }
 
-  /**
-   * Ends the input: what was typed of it stays, the prompt alone does not, and lines are printed below.
-   */
+  /** Ends the input: what was typed of it stays, the prompt alone does not, and lines are printed below. */
   leave(input: Input): void {
     const rest = [...input.before, ...input.after].map(visible).join("");
     this.#canvas.write(
@@ -69,64 +68,35 @@ export class Screen {
   #toInput(): string {
     if (this.#drawnFor === "" || this.#left) return "";
     if (this.#drawnFor === this.#sizeKey()) return `\x1b8${ERASE_BELOW}`;
-    return `${up(this.#rowsAboveCursor())}\r${ERASE_BELOW}`;
-  }
-
-  /** In how many rows the terminal, resized since, now shows what was drawn before the cursor. */
-  #rowsAboveCursor(): number {
+    // Rows that are too long for a narrower terminal were wrapped by it. Where it has put the cursor of such a
+    // row is a guess: tmux lets it follow its character, and xterm.js (VS Code) does not.
     const { columns } = this.#size();
-    let row = 0;
-    let column = 0;
-    for (const character of graphemes(this.#drawn)) {
-      const width = stringWidth(character);
-      if (column + width > columns) {
-        row++;
-        column = 0;
-      }
-      column += width;
-    }
-    return column === columns ? row + 1 : row;
+    const widths = this.#aboveCursor.map((row) => stringWidth(row));
+    const inRow = Math.floor((widths.pop() ?? 0) / columns);
+    const above = widths.reduce(
+      (rows, width) => rows + Math.max(1, Math.ceil(width / columns)),
+      0,
+    );
+    return `${up(above + inRow)}\r${ERASE_BELOW}`;
   }
 
   #paint(input: Input): string {
     if (this.#left) return "";
-    const { columns, rows } = this.#size();
-    const { before, after } = this.#fit(input, columns, rows);
-    const left = this.#prompt + before;
-    const reserved = Math.min(
-      rows - 1,
-      Math.floor((widest(left + after) + 1) / (columns - 1)),
-    );
-    this.#drawnFor = this.#sizeKey();
-    this.#drawn = left;
-    // With nothing behind it, the cursor of a full row would wait at its end: a blank moves it on.
-    const toCursor = after !== ""
-      ? `\x1b8${left}`
-      : stringWidth(left) % columns === 0
-      ? " \b"
-      : "";
-    return `${"\n".repeat(reserved)}${
-      up(reserved)
-    }\r\x1b7${left}${after}${toCursor}`;
-  }
-
-  /** As much of the input around the cursor as the screen can show. */
-  #fit(
-    input: Input,
-    columns: number,
-    rows: number,
-  ): { before: string; after: string } {
-    const before = input.before.map(visible);
+    const { columns, rows: height } = this.#size();
+    const before = [...graphemes(this.#prompt), ...input.before.map(visible)];
     const after = input.after.map(visible);
-    let room = (columns - 1) * Math.max(1, rows - 1) - widest(this.#prompt) - 1;
-    let from = before.length;
-    while (from > 0 && (room -= widest(before[from - 1]!)) >= 0) from--;
-    let to = 0;
-    while (to < after.length && (room -= widest(after[to]!)) >= 0) to++;
-    return {
-      before: before.slice(from).join(""),
-      after: after.slice(0, to).join(""),
-    };
+    const rows = inRows([...before, ...after], columns - 1);
+    const cursorRows = inRows(before, columns - 1);
+    const cursorRow = cursorRows.length - 1;
+    // An input that is taller than the screen shows the rows around the cursor.
+    const first = Math.max(0, cursorRow - height + 1);
+    const shown = rows.slice(first, first + height);
+
+    this.#drawnFor = this.#sizeKey();
+    this.#aboveCursor = cursorRows.slice(first);
+    const reserve = "\n".repeat(shown.length - 1) + up(shown.length - 1);
+    const toCursor = `\x1b8${down(cursorRow - first)}${cursorRows[cursorRow]}`;
+    return `${reserve}\r\x1b7${shown.join("\r\n")}${toCursor}`;
   }
 
   #size(): { columns: number; rows: number } {
@@ -142,6 +112,26 @@ export class Screen {
 
 function up(rows: number): string {
   return rows > 0 ? `\x1b[${rows}A` : "";
+}
+
+function down(rows: number): string {
+  return rows > 0 ? `\x1b[${rows}B` : "";
+}
+
+/** `characters` in rows of at most `columns` cells. */
+function inRows(characters: readonly string[], columns: number): string[] {
+  const rows = [""];
+  let used = 0;
+  for (const character of characters) {
+    const cells = widest(character);
+    if (used + cells > columns && used > 0) {
+      rows.push("");
+      used = 0;
+    }
+    rows[rows.length - 1] += character;
+    used += cells;
+  }
+  return rows;
 }
 
 /** How a character of the input is shown: an end of line by a sign, a tab by one blank. */

@@ -1,0 +1,366 @@
+/** chat-client in a pipe, as a process, with a room in this one. */
+
+import { Link, LinkError } from "../lib/client/link.ts";
+import { talkInPipe } from "../lib/client/pipe.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
+import {
+  CLIENT_ARGS,
+  clientProgram,
+  Program,
+  Room,
+  testUnless,
+  without,
+} from "./fixtures.ts";
+
+const welcome = (name: string, others = "1 other is here") =>
+  `-- welcome, you are ${name}; ${others}; /help lists the commands`;
+
+Deno.test("chat-client sends the lines of its input, skips the empty ones, prints what arrives, and exits 0", async () => {
+  await using room = new Room();
+  using ann = await room.enter("ann");
+  await using client = clientProgram("bob", String(room.server.port));
+  await client.write("one\n\ntwo\r\n/who\n\nlast without an end");
+  assertEquals(await client.result(), {
+    code: 0,
+    out: [welcome("bob"), "-- 2 here: ann, bob"],
+    errors: [],
+  });
+  assertEquals(await ann.heard(), [
+    "[bob] entered room",
+    "<bob> one",
+    "<bob> two",
+    "<bob> last without an end",
+    "[bob] is offline",
+  ]);
+});
+
+Deno.test("chat-client prints while its input is open", async () => {
+  await using room = new Room();
+  using ann = await room.enter("ann");
+  await using client = clientProgram("bob", String(room.server.port));
+  assertEquals(await client.out.next(), welcome("bob"));
+  await ann.send("hello\n");
+  assertEquals(await client.out.next(), "<ann> hello");
+  await client.write("hi\n");
+  await ann.until("<bob> hi");
+});
+
+Deno.test("chat-client --linger goes on printing after the end of input, and then half-closes", async () => {
+  await using room = new Room();
+  using ann = await room.enter("ann");
+  await using patient = clientProgram(
+    "bob",
+    "--linger",
+    "3600",
+    String(room.server.port),
+  );
+  await patient.write("hi\n");
+  await patient.closeInput();
+  await ann.until("<bob> hi");
+  await ann.send("still there?\n");
+  assertEquals(await patient.out.until("<ann> still there?"), [welcome("bob")]);
+
+  await using brief = clientProgram(
+    "carl",
+    "--linger",
+    "0.01",
+    String(room.server.port),
+  );
+  assertEquals((await brief.result()).code, 0);
+  await ann.until("[carl] is offline");
+});
+
+Deno.test("chat-client has every one of many lines delivered, in order", async () => {
+  await using room = new Room();
+  using ann = await room.enter("ann");
+  await using client = clientProgram("bob", String(room.server.port));
+  const lines = Array.from(
+    { length: 20_000 },
+    (_, i) => `line ${i} ${"x".repeat(i % 90)}`,
+  );
+  const done = client.write(lines.join("\n")).then(() => client.result());
+  await ann.until("[bob] entered room");
+  for (const line of lines) assertEquals(await ann.line(), `<bob> ${line}`);
+  assertEquals((await done).code, 0);
+});
+
+Deno.test("chat-client exits 1 when a line is refused, names it, and sends the others", async () => {
+  await using room = new Room();
+  using ann = await room.enter("ann");
+  await using client = clientProgram("bob", String(room.server.port));
+  await client.write(
+    `one\n/frobnicate x\n${"y".repeat(1025)}\n${
+      "z".repeat(8193)
+    }\n/nick ann\ntwo\n`,
+  );
+  const { code, out, errors } = await client.result();
+  assertEquals(code, 1);
+  assertEquals(errors, [
+    "chat-client: line 4: a line of 8193 bytes was not sent, it has at most 8192",
+    "chat-client: refused, unknown command, /help lists them: /frobnicate x",
+    `chat-client: refused, 1025 bytes are too long, a message has at most 1024: ${
+      "y".repeat(60)
+    }…`,
+    "chat-client: refused, that name is taken: /nick ann",
+  ]);
+  assertEquals(out.length, 4);
+  assertEquals(await ann.heard(), [
+    "[bob] entered room",
+    "<bob> one",
+    "<bob> two",
+    "[bob] is offline",
+  ]);
+});
+
+Deno.test("chat-client is called as its user is logged in, or as --name says", async () => {
+  await using room = new Room();
+  using ann = await room.enter("ann");
+  await using bob = clientProgram("bob", String(room.server.port));
+  assertEquals((await bob.result()).out, [welcome("bob")]);
+  await using carl = clientProgram(
+    "bob",
+    "--name",
+    "Carl",
+    String(room.server.port),
+  );
+  assertEquals((await carl.result()).out, [welcome("Carl")]);
+  const joined = (await ann.heard()).filter((line) =>
+    line.endsWith("entered room")
+  );
+  assertEquals(joined, ["[bob] entered room", "[Carl] entered room"]);
+});
+
+Deno.test("chat-client comes as a guest, with a notice, when its name is refused", async () => {
+  await using room = new Room();
+  using _ann = await room.enter("ann");
+  await using client = clientProgram("ANN", String(room.server.port));
+  assertEquals(await client.result(), {
+    code: 0,
+    out: ["-- refused (that name is taken): /nick ANN", welcome("guest1")],
+    errors: [
+      'chat-client: the name "ANN" was refused, that name is taken; you are guest1',
+    ],
+  });
+});
+
+Deno.test("chat-client comes as a guest, with a notice, when its name is none", async () => {
+  await using room = new Room();
+  await using client = clientProgram(
+    "bob",
+    "--name",
+    "a\x1b b\nc",
+    String(room.server.port),
+  );
+  await client.write("hi\n");
+  const why = "a name has only letters, digits and _ - .";
+  assertEquals(await client.result(), {
+    code: 0,
+    out: [welcome("guest1", "nobody else is here")],
+    errors: [
+      `chat-client: the name "a\\u001b b\\nc" was refused, ${why}; you are guest1`,
+    ],
+  });
+});
+
+Deno.test("chat-client comes as a guest when its user has no login name", async () => {
+  await using room = new Room();
+  await using client = clientProgram("", String(room.server.port));
+  await client.write("hi\n");
+  assertEquals(await client.result(), {
+    code: 0,
+    out: [welcome("guest1", "nobody else is here")],
+    errors: [],
+  });
+});
+
+Deno.test("chat-client does not take a refused name for a refused line, also after it was greeted as a guest", async () => {
+  await withServer(async (conn) => {
+    await conn.write(
+      new TextEncoder().encode(
+        `${welcome("guest1")}\n-- refused (that name is taken): /nick bob\n`,
+      ),
+    );
+    await readAll(conn);
+    await conn.closeWrite();
+  }, async (port) => {
+    await using client = clientProgram("bob", String(port));
+    assertEquals(await client.result(), {
+      code: 0,
+      out: [welcome("guest1"), "-- refused (that name is taken): /nick bob"],
+      errors: [
+        'chat-client: the name "bob" was refused, that name is taken; you are guest1',
+      ],
+    });
+  });
+});
+
+Deno.test("chat-client leaves at /quit, and sends nothing after it", async () => {
+  await using room = new Room();
+  using ann = await room.enter("ann");
+  await using client = clientProgram(
+    "bob",
+    "--linger",
+    "3600",
+    String(room.server.port),
+  );
+  await client.write("one\n/quit\ntwo\n");
+  assertEquals(await client.result(), {
+    code: 0,
+    out: [welcome("bob"), "-- bye: you quit"],
+    errors: [],
+  });
+  assertEquals(await ann.heard(), [
+    "[bob] entered room",
+    "<bob> one",
+    "[bob] is offline",
+  ]);
+});
+
+Deno.test("chat-client finds localhost", async () => {
+  await using room = new Room();
+  await using client = clientProgram("bob", `localhost:${room.server.port}`);
+  assertEquals((await client.result()).out, [
+    welcome("bob", "nobody else is here"),
+  ]);
+});
+
+Deno.test("chat-client says in one line that it cannot connect, and exits 1", async () => {
+  const free = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const port = String(free.addr.port);
+  free.close();
+  await using client = clientProgram("bob", port);
+  assertEquals(await client.result(), {
+    code: 1,
+    out: [],
+    errors: [
+      `chat-client: cannot connect to 127.0.0.1:${port}: nobody listens there`,
+    ],
+  });
+});
+
+Deno.test("chat-client says in one line what is wrong with its flags, and exits 2", async () => {
+  await using client = clientProgram("bob", "--port", "1");
+  assertEquals(await client.result(), {
+    code: 2,
+    out: [],
+    errors: ["chat-client: unknown flag --port (--help tells more)"],
+  });
+});
+
+Deno.test("chat-client prints the last words of a server that stops, says that the link is lost, and exits 1", async () => {
+  const room = new Room();
+  await using client = clientProgram("bob", String(room.server.port));
+  await client.out.next();
+  await room.server.stop();
+  assertEquals(await client.exit(), 1);
+  assertEquals(await client.out.rest(), ["-- bye: the server is stopping"]);
+  assertEquals(await client.errors.rest(), [
+    "chat-client: the server closed the connection",
+  ]);
+});
+
+/** A server that does what it is told to one connection. */
+async function withServer(
+  serve: (conn: Deno.TcpConn) => Promise<void>,
+  use: (port: number) => Promise<void>,
+) {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const serving = listener.accept().then(async (conn) => {
+    await serve(conn);
+    return conn;
+  });
+  try {
+    await use(listener.addr.port);
+  } finally {
+    listener.close();
+    (await serving).close();
+  }
+}
+
+/** Reads until the end of input. */
+async function readAll(conn: Deno.TcpConn): Promise<void> {
+  const buffer = new Uint8Array(1024);
+  while (await conn.read(buffer) !== null);
+}
+
+Deno.test("chat-client waits 10 s at most for a server that does not close", async () => {
+  await withServer(readAll, async (port) => {
+    await using client = clientProgram("bob", String(port));
+    const error =
+      "chat-client: the server has not answered everything within 10 s";
+    assertEquals(await client.result(), { code: 1, out: [], errors: [error] });
+  });
+});
+
+Deno.test("talkInPipe() fails when the server does not close in time", async () => {
+  await withServer(readAll, async (port) => {
+    const link = await Link.connect({ host: "127.0.0.1", port }, "");
+    const talking = talkInPipe(link, {
+      input: ReadableStream.from([]),
+      print: () => Promise.resolve(),
+      notify: () => {},
+      lingerMs: 0,
+      closingMs: 1,
+    });
+    await assertRejects(() => talking, LinkError, "within 0.001 s");
+    link.close();
+  });
+});
+
+Deno.test("chat-client cleans what a server sends of control characters", async () => {
+  const hostile = "\x1b]52;c;aGk=\x07a\x1b[2J\u009b1mb\u202ec\rd\b\x7f\te\n";
+  await withServer(async (conn) => {
+    await conn.write(
+      new TextEncoder().encode(hostile + "\xff".repeat(3) + "\n"),
+    );
+    await conn.closeWrite();
+    await readAll(conn);
+  }, async (port) => {
+    await using client = clientProgram("bob", String(port));
+    await client.closeInput();
+    assertEquals(await client.out.rest(), ["]52;c;aGk=a[2J1mbcd\te", "ÿÿÿ"]);
+  });
+});
+
+Deno.test("chat-client gives up on a server that sends a line without end", async () => {
+  await withServer(async (conn) => {
+    const endless = new Uint8Array(300 * 1024).fill(120);
+    for (let rest = endless; rest.length > 0;) {
+      rest = rest.subarray(await conn.write(rest));
+    }
+    await readAll(conn).catch(() => {});
+  }, async (port) => {
+    await using client = clientProgram("bob", String(port));
+    assertEquals(await client.exit(), 1);
+    assertEquals(await client.errors.rest(), [
+      "chat-client: the server sent a line without end",
+    ]);
+  });
+});
+
+testUnless(
+  without("head"),
+  "chat-client says in one line that nobody reads what it prints",
+  async () => {
+    await using room = new Room();
+    using ann = await room.enter("ann");
+    await using shell = new Program("sh", [
+      "-c",
+      '"$@" | head -n 1',
+      "sh",
+      Deno.execPath(),
+      ...CLIENT_ARGS,
+      String(room.server.port),
+    ], { USER: "bob" });
+    assertEquals(await shell.out.next(), welcome("bob"));
+    // Until the pipe is found broken, some may still be written into it.
+    let heard: string[];
+    do {
+      await ann.send("hello\n");
+      heard = await ann.heard();
+    } while (!heard.includes("[bob] is offline"));
+    const [error, ...more] = await shell.errors.rest();
+    assertMatch(error ?? "", /^chat-client: cannot write what arrived: /);
+    assert(more.length === 0, more.join("\n"));
+  },
+);

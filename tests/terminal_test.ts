@@ -1,0 +1,365 @@
+/** chat-client at a terminal: the real program on a pseudo-terminal, seen through xterm. */
+
+import { assert, assertEquals } from "./assert.ts";
+import {
+  CLIENT_ARGS,
+  Room,
+  soon,
+  testUnless,
+  Visitor,
+  without,
+} from "./fixtures.ts";
+import { Glass } from "./glass.ts";
+
+// script of util-linux; that of macOS takes other flags.
+const missing = Deno.build.os === "linux"
+  ? without("script", "stty")
+  : "it takes script of util-linux";
+
+function terminalTest(name: string, fn: () => Promise<void>): void {
+  testUnless(missing, name, fn);
+}
+
+/** A pseudo-terminal in which a shell starts chat-client, and says afterwards how it ended and in what state. */
+class Desk implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #keyboard: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #glass: Glass;
+  readonly #showing: Promise<void>;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(
+    port: number,
+    columns: number,
+    rows: number,
+    flags: readonly string[] = [],
+  ) {
+    this.#glass = new Glass(columns, rows);
+    const client = [Deno.execPath(), ...CLIENT_ARGS, ...flags, String(port)]
+      .map((word) => `'${word}'`).join(" ");
+    const session = `stty cols ${columns} rows ${rows}; before=$(stty -g); ` +
+      `sh -c 'echo pid $$; exec "$@"' sh ${client}; code=$?; ` +
+      `[ "$(stty -g)" = "$before" ] && echo "exit $code, sane" || { stty sane; echo "exit $code, NOT sane"; }`;
+    this.#process = new Deno.Command("script", {
+      args: ["--quiet", "--flush", "--command", session, "/dev/null"],
+      env: {
+        USER: "ann",
+        TERM: "xterm-256color",
+        SHELL: "/bin/sh",
+        NO_COLOR: "1",
+      },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#keyboard = this.#process.stdin.getWriter();
+    this.#showing = this.#show();
+  }
+
+  async #show(): Promise<void> {
+    for await (const bytes of this.#process.stdout) {
+      this.#glass.write(bytes);
+      await this.#glass.settled();
+      this.#changed.resolve();
+      this.#changed = Promise.withResolvers();
+    }
+    this.#changed.resolve();
+  }
+
+  async type(keys: string): Promise<void> {
+    await this.#keyboard.write(new TextEncoder().encode(keys));
+  }
+
+  /** Waits until the lines of the terminal are like this, from the begin of its scrollback. */
+  async until(isSo: (lines: string[]) => boolean): Promise<string[]> {
+    for (;;) {
+      const changed = this.#changed.promise;
+      const lines = this.#glass.lines();
+      if (isSo(lines)) return lines;
+      await soon(
+        changed,
+        () => `the terminal shows ${JSON.stringify(lines, null, 1)}`,
+      );
+    }
+  }
+
+  /** Waits until the last line is this. */
+  async untilLast(line: string): Promise<string[]> {
+    return await this.until((lines) => lines.at(-1) === line);
+  }
+
+  /** The screen, row by row. */
+  screen(): string[] {
+    return this.#glass.screen();
+  }
+
+  /** The client's process id: the first line that the shell prints. */
+  async clientPid(): Promise<number> {
+    const lines = await this.until(([first]) => /^pid \d+$/.test(first ?? ""));
+    return Number(lines[0]!.slice(4));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#process.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+    await this.#keyboard.abort().catch(() => {});
+    await this.#process.status;
+    await this.#showing;
+  }
+}
+
+const WELCOME =
+  "-- welcome, you are ann; 1 other is here; /help lists the commands";
+
+/** A client at a desk, welcomed, and bob in the same room. */
+async function desk(
+  room: Room,
+  columns = 80,
+  rows = 12,
+): Promise<{ ann: Desk; bob: Visitor }> {
+  const bob = await room.enter("bob");
+  const ann = new Desk(room.server.port, columns, rows);
+  await ann.until((lines) =>
+    lines.at(-1) === "you>" && lines.at(-2) === WELCOME
+  );
+  await bob.until("[ann] entered room");
+  return { ann, bob };
+}
+
+terminalTest(
+  "chat-client sends what is typed at Enter, and prints what arrives above the prompt",
+  async () => {
+    await using room = new Room();
+    const { ann, bob } = await desk(room);
+    await using _ann = ann;
+    using _bob = bob;
+    await ann.type("hello\r");
+    assertEquals(await bob.line(), "<ann> hello");
+    await bob.send("hi ann\n");
+    assertEquals(
+      (await ann.until((lines) => lines.includes("<bob> hi ann"))).slice(1),
+      [
+        WELCOME,
+        "you> hello",
+        "<bob> hi ann",
+        "you>",
+      ],
+    );
+  },
+);
+
+terminalTest(
+  "chat-client never garbles the line being typed while messages arrive",
+  async () => {
+    await using room = new Room();
+    const { ann, bob } = await desk(room, 30, 10);
+    await using _ann = ann;
+    using _bob = bob;
+    const draft =
+      "a draft that is longer than two rows of this terminal, 日本語 too";
+    const sent: string[] = [];
+    for (const [i, character] of [...draft].entries()) {
+      await ann.type(character);
+      sent.push(`message ${i} which is longer than a row of it`);
+      await bob.send(`${sent.at(-1)}\n`);
+    }
+    // To the middle of the line, and on.
+    await ann.type("\x01\x1b[C\x1b[C");
+    for (let i = 0; i < 200; i++) {
+      sent.push(`more ${i}`);
+      await bob.send(`more ${i}\n`);
+    }
+    const last = `<bob> ${sent.at(-1)}`;
+    const shown = await ann.until((lines) => lines.includes(last));
+    assertEquals(
+      shown.filter((line) => line.startsWith("<bob>")),
+      sent.map((text) => `<bob> ${text}`),
+    );
+    const input = shown.slice(shown.indexOf(last) + 1);
+    assertEquals(input, [
+      "you> a draft that is longer t",
+      "han two rows of this terminal",
+      ", 日本語 too",
+    ]);
+    await ann.type("!\r");
+    assertEquals(
+      await bob.line(),
+      `<ann> ${draft.slice(0, 2)}!${draft.slice(2)}`,
+    );
+  },
+);
+
+terminalTest(
+  "chat-client shows a pasted text as one line, and sends its lines as messages",
+  async () => {
+    await using room = new Room();
+    const { ann, bob } = await desk(room);
+    await using _ann = ann;
+    using _bob = bob;
+    await ann.type("\x1b[200~one\ntwo\n\nthree\x1b[201~");
+    await ann.untilLast("you> one⏎two⏎⏎three");
+    assertEquals(await bob.heard(), []);
+    await ann.type("\r");
+    assertEquals([await bob.line(), await bob.line(), await bob.line()], [
+      "<ann> one",
+      "<ann> two",
+      "<ann> three",
+    ]);
+    assertEquals((await ann.untilLast("you>")).slice(2), [
+      "you> one",
+      "you> two",
+      "you> three",
+      "you>",
+    ]);
+  },
+);
+
+terminalTest(
+  "chat-client keeps a line that is too long to be sent in the input",
+  async () => {
+    await using room = new Room();
+    const { ann, bob } = await desk(room, 100, 12);
+    await using _ann = ann;
+    using _bob = bob;
+    await ann.type(`\x1b[200~${"x".repeat(8193)}\x1b[201~\r`);
+    await ann.until((lines) =>
+      lines.includes(
+        "-- a line of 8193 bytes was not sent, it has at most 8192",
+      )
+    );
+    await ann.type("\x15short\r");
+    assertEquals(await bob.line(), "<ann> short");
+  },
+);
+
+terminalTest(
+  "chat-client cleans what arrives before it comes to the terminal",
+  async () => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await using ann = new Desk(listener.addr.port, 60, 8);
+    using server = new Visitor(await listener.accept());
+    await server.line();
+    await server.send(
+      "\x1b[2J\x1b[H\x1b]0;title\x07one\rtwo\b\u009b5mthree\u202e\n",
+    );
+    const shown = "[2J[H]0;titleonetwo5mthree";
+    const lines = await ann.until((lines) => lines.includes(shown));
+    assertEquals(lines.slice(1), [shown, "you>"]);
+    listener.close();
+  },
+);
+
+for (
+  const [keys, how] of [["\x04", "Ctrl-D"], ["\x03", "Ctrl-C"], [
+    "/quit\r",
+    "/quit",
+  ]] as const
+) {
+  terminalTest(
+    `chat-client leaves at ${how}, has what was sent before delivered, and gives the terminal back`,
+    async () => {
+      await using room = new Room();
+      const { ann, bob } = await desk(room);
+      await using _ann = ann;
+      using _bob = bob;
+      await ann.type(`last\r${keys}`);
+      const lines = await ann.until((lines) =>
+        lines.at(-1)!.startsWith("exit")
+      );
+      assertEquals(lines.at(-1), "exit 0, sane");
+      assertEquals([await bob.line(), await bob.line()], [
+        "<ann> last",
+        "[ann] is offline",
+      ]);
+    },
+  );
+}
+
+for (
+  const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143], ["SIGHUP", 129], [
+    "SIGQUIT",
+    131,
+  ]] as const
+) {
+  terminalTest(
+    `chat-client gives the terminal back on ${signal}, and what was being typed stays on it`,
+    async () => {
+      await using room = new Room();
+      const { ann, bob } = await desk(room);
+      await using _ann = ann;
+      using _bob = bob;
+      await ann.type("half a li");
+      await ann.untilLast("you> half a li");
+      Deno.kill(await ann.clientPid(), signal);
+      const lines = await ann.until((lines) =>
+        lines.at(-1)!.startsWith("exit")
+      );
+      assertEquals(lines.slice(-2), ["you> half a li", `exit ${code}, sane`]);
+    },
+  );
+}
+
+terminalTest(
+  "chat-client gives the terminal back when the link is lost, and says so in one line",
+  async () => {
+    const room = new Room();
+    const { ann, bob } = await desk(room);
+    await using _ann = ann;
+    bob.close();
+    await ann.type("half a li");
+    await ann.untilLast("you> half a li");
+    await room.server.stop();
+    const lines = await ann.until((lines) => lines.at(-1)!.startsWith("exit"));
+    assertEquals(lines.slice(-4), [
+      "-- bye: the server is stopping",
+      "you> half a li",
+      "chat-client: the server closed the connection",
+      "exit 1, sane",
+    ]);
+  },
+);
+
+terminalTest(
+  "chat-client never touches the terminal when it cannot connect",
+  async () => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const { port } = listener.addr;
+    listener.close();
+    await using ann = new Desk(port, 80, 8);
+    const lines = await ann.until((lines) =>
+      lines.at(-1)?.startsWith("exit") ?? false
+    );
+    assertEquals(lines.slice(1), [
+      `chat-client: cannot connect to 127.0.0.1:${port}: nobody listens there`,
+      "exit 1, sane",
+    ]);
+  },
+);
+
+terminalTest(
+  "chat-client tells of a refused name, and shows refusals",
+  async () => {
+    await using room = new Room();
+    using _other = await room.enter("ann");
+    await using ann = new Desk(room.server.port, 100, 8);
+    const notice =
+      '-- the name "ann" was refused, that name is taken; you are guest1';
+    assertEquals(
+      (await ann.until((lines) => lines.includes(notice))).slice(1),
+      [
+        "-- refused (that name is taken): /nick ann",
+        WELCOME.replace("ann", "guest1"),
+        notice,
+        "you>",
+      ],
+    );
+    await ann.type("/x\r");
+    const lines = await ann.until((lines) =>
+      lines.includes("-- refused (unknown command, /help lists them): /x")
+    );
+    assert(!lines.join().includes("chat-client:"));
+  },
+);
