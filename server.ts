@@ -9,9 +9,9 @@ import { BindError, ChatServer } from "./lib/server/listen.ts";
 import { closeLog, openLog } from "./lib/server/operator_log.ts";
 import { serverOptions } from "./lib/server/options.ts";
 
-/** The signals that ask a program to stop; Windows has but the first. */
+/** The signals that ask a program to stop: Ctrl-C, and what the system sends. */
 const STOP_SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
-  ? ["SIGINT"]
+  ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM"];
 
 async function main(): Promise<number> {

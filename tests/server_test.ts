@@ -10,18 +10,26 @@ import {
   without,
 } from "./fixtures.ts";
 
-Deno.test("chat-server prints exactly one line on stdout, once it can be connected to", async () => {
-  await using server = serverProgram("--port", "0");
-  const line = await server.out.next();
-  assertMatch(line ?? "", /^Chat server listening on 127\.0\.0\.1:\d+$/);
-  using visitor = await Visitor.connect(Number(line!.split(":")[1]));
-  await visitor.enter("ann");
-  await visitor.send("/quit\n");
-  await visitor.rest();
-  server.signal("SIGINT");
-  assertEquals(await server.exit(), 0);
-  assertEquals(await server.out.rest(), []);
-});
+const unixOnly = Deno.build.os === "windows"
+  ? "one process cannot signal another on Windows"
+  : undefined;
+
+testUnless(
+  unixOnly,
+  "chat-server prints exactly one line on stdout, once it can be connected to",
+  async () => {
+    await using server = serverProgram("--port", "0");
+    const line = await server.out.next();
+    assertMatch(line ?? "", /^Chat server listening on 127\.0\.0\.1:\d+$/);
+    using visitor = await Visitor.connect(Number(line!.split(":")[1]));
+    await visitor.enter("ann");
+    await visitor.send("/quit\n");
+    await visitor.rest();
+    server.signal("SIGINT");
+    assertEquals(await server.exit(), 0);
+    assertEquals(await server.out.rest(), []);
+  },
+);
 
 Deno.test("chat-server listens on the address it is told", async () => {
   await using server = serverProgram("-H", "::1", "-p", "0");
@@ -86,77 +94,89 @@ Deno.test("chat-server says in one line that a port is in use, or an address not
   });
 });
 
-Deno.test("chat-server logs on stderr who connected from where, and who left and why", async () => {
-  await using server = serverProgram("--port", "0");
-  using visitor = await Visitor.connect(await listening(server));
-  const { hostname, port } = visitor.conn.localAddr as Deno.NetAddr;
-  await visitor.enter("ann");
-  await visitor.send("/nick anna\n/quit\n");
-  await visitor.rest();
-  visitor.close();
-  using other = await Visitor.connect(visitor.port);
-  const stranger = `127.0.0.1:${(other.conn.localAddr as Deno.NetAddr).port}`;
-  await other.halfClose();
-  await other.rest();
-  server.signal("SIGINT");
-  await server.exit();
-  const lines = await server.errors.rest();
-  const texts = lines.map((line) => {
-    const text = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info (.*)$/.exec(line)
-      ?.[1];
-    assert(text, line);
-    return text;
-  });
-  const address = `${hostname}:${port}`;
-  assertEquals(texts, [
-    `connected address=${address}`,
-    `entered name=ann address=${address}`,
-    `left name=anna address=${address} why=quit`,
-    `connected address=${stranger}`,
-    `left address=${stranger} why="end of input"`,
-  ]);
-});
+testUnless(
+  unixOnly,
+  "chat-server logs on stderr who connected from where, and who left and why",
+  async () => {
+    await using server = serverProgram("--port", "0");
+    using visitor = await Visitor.connect(await listening(server));
+    const { hostname, port } = visitor.conn.localAddr as Deno.NetAddr;
+    await visitor.enter("ann");
+    await visitor.send("/nick anna\n/quit\n");
+    await visitor.rest();
+    visitor.close();
+    using other = await Visitor.connect(visitor.port);
+    const stranger = `127.0.0.1:${(other.conn.localAddr as Deno.NetAddr).port}`;
+    await other.halfClose();
+    await other.rest();
+    server.signal("SIGINT");
+    await server.exit();
+    const lines = await server.errors.rest();
+    const texts = lines.map((line) => {
+      const text = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z info (.*)$/.exec(
+        line,
+      )
+        ?.[1];
+      assert(text, line);
+      return text;
+    });
+    const address = `${hostname}:${port}`;
+    assertEquals(texts, [
+      `connected address=${address}`,
+      `entered name=ann address=${address}`,
+      `left name=anna address=${address} why=quit`,
+      `connected address=${stranger}`,
+      `left address=${stranger} why="end of input"`,
+    ]);
+  },
+);
 
-Deno.test("chat-server --log json writes one JSON object a line", async () => {
-  await using server = serverProgram("--port", "0", "--log", "json");
-  using visitor = await Visitor.connect(await listening(server));
-  const { port } = visitor.conn.localAddr as Deno.NetAddr;
-  await visitor.enter("ann");
-  await visitor.send("/quit\n");
-  await visitor.rest();
-  visitor.close();
-  server.signal("SIGINT");
-  await server.exit();
-  const records = (await server.errors.rest()).map((line) => JSON.parse(line));
-  const address = `127.0.0.1:${port}`;
-  const fields = records.map(({ "@timestamp": time, ...rest }) => {
-    assertMatch(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-    return rest;
-  });
-  const common = { level: "INFO", logger: "chat.session", address };
-  assertEquals(fields, [
-    { ...common, message: "connected" },
-    { ...common, message: "entered", name: "ann" },
-    { ...common, message: "left", name: "ann", why: "quit" },
-  ]);
-});
+testUnless(
+  unixOnly,
+  "chat-server --log json writes one JSON object a line",
+  async () => {
+    await using server = serverProgram("--port", "0", "--log", "json");
+    using visitor = await Visitor.connect(await listening(server));
+    const { port } = visitor.conn.localAddr as Deno.NetAddr;
+    await visitor.enter("ann");
+    await visitor.send("/quit\n");
+    await visitor.rest();
+    visitor.close();
+    server.signal("SIGINT");
+    await server.exit();
+    const records = (await server.errors.rest()).map((line) =>
+      JSON.parse(line)
+    );
+    const address = `127.0.0.1:${port}`;
+    const fields = records.map(({ "@timestamp": time, ...rest }) => {
+      assertMatch(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+      return rest;
+    });
+    const common = { level: "INFO", logger: "chat.session", address };
+    assertEquals(fields, [
+      { ...common, message: "connected" },
+      { ...common, message: "entered", name: "ann" },
+      { ...common, message: "left", name: "ann", why: "quit" },
+    ]);
+  },
+);
 
-Deno.test("chat-server warns when it can be reached from other machines", async () => {
-  await using server = serverProgram("--host", "0.0.0.0", "--port", "0");
-  await server.out.next();
-  server.signal("SIGINT");
-  await server.exit();
-  const lines = await server.errors.rest();
-  assertEquals(lines.length, 1);
-  assertMatch(
-    lines[0]!,
-    / warning anybody who reaches this machine can join: .* address=0\.0\.0\.0:\d+$/,
-  );
-});
-
-const unixOnly = Deno.build.os === "windows"
-  ? "Windows has no such signals"
-  : undefined;
+testUnless(
+  unixOnly,
+  "chat-server warns when it can be reached from other machines",
+  async () => {
+    await using server = serverProgram("--host", "0.0.0.0", "--port", "0");
+    await server.out.next();
+    server.signal("SIGINT");
+    await server.exit();
+    const lines = await server.errors.rest();
+    assertEquals(lines.length, 1);
+    assertMatch(
+      lines[0]!,
+      / warning anybody who reaches this machine can join: .* address=0\.0\.0\.0:\d+$/,
+    );
+  },
+);
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   testUnless(

@@ -1,0 +1,167 @@
+/** The rules of ARCHITECTURE.md about who imports whom, and who prints, exits and touches sockets. */
+
+import { assert, assertEquals } from "./assert.ts";
+
+const ROOT = new URL("../", import.meta.url).href;
+
+interface Module {
+  specifier: string;
+  dependencies?: {
+    specifier: string;
+    code?: { specifier: string };
+    type?: { specifier: string };
+  }[];
+}
+
+/** Every file of ours, and the files of ours and the packages that it imports. */
+async function importsOfOurs(): Promise<Map<string, string[]>> {
+  const imports = new Map<string, string[]>();
+  for (const entry of ["server.ts", "client.ts", "scripts/compile.ts"]) {
+    const { success, stdout } = await new Deno.Command(Deno.execPath(), {
+      args: ["info", "--json", entry],
+      stderr: "inherit",
+    }).output();
+    assert(success, entry);
+    const { modules }: { modules: Module[] } = JSON.parse(
+      new TextDecoder().decode(stdout),
+    );
+    for (const { specifier, dependencies = [] } of modules) {
+      if (!specifier.startsWith(ROOT)) continue;
+      const edges = dependencies.flatMap(({ code, type }) => [code, type])
+        .flatMap((edge) => edge ? [edge.specifier.replace(ROOT, "")] : []);
+      imports.set(specifier.replace(ROOT, ""), edges);
+    }
+  }
+  return imports;
+}
+
+const imports = await importsOfOurs();
+const ours = (file: string) =>
+  (imports.get(file) ?? []).filter((edge) =>
+    /^[a-z]+[/.]/.test(edge) && !edge.includes(":")
+  );
+const filesIn = (folder: string) =>
+  [...imports.keys()].filter((file) => file.startsWith(folder));
+
+/** The files of lib/ that are meant for both programs. */
+const SHARED = [
+  "lib/message.ts",
+  "lib/lines.ts",
+  "lib/flags.ts",
+  "lib/version.ts",
+];
+
+Deno.test("Every file of lib/ is part of a program", async () => {
+  const found: string[] = [];
+  const walk = async (folder: string) => {
+    for await (
+      const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))
+    ) {
+      if (isDirectory) await walk(`${folder}/${name}`);
+      else found.push(`${folder}/${name}`);
+    }
+  };
+  await walk("lib");
+  assertEquals(found.filter((file) => !imports.has(file)), []);
+});
+
+Deno.test("message.ts imports nothing of ours", () => {
+  assertEquals(ours("lib/message.ts"), []);
+});
+
+Deno.test("lines.ts and wire/ import message.ts at most", () => {
+  for (const file of ["lib/lines.ts", ...filesIn("lib/wire/")]) {
+    assertEquals(
+      ours(file).filter((edge) => edge !== "lib/message.ts"),
+      [],
+      file,
+    );
+  }
+});
+
+Deno.test("The hub knows no sockets, no dialect and no bytes", () => {
+  const allowed = [
+    "lib/message.ts",
+    "lib/server/options.ts",
+    "lib/server/outbox.ts",
+  ];
+  assertEquals(
+    ours("lib/server/hub.ts").filter((edge) => !allowed.includes(edge)),
+    [],
+  );
+});
+
+Deno.test("The outbox knows no sockets, no rooms and no dialect", () => {
+  const allowed = ["lib/message.ts", "lib/lines.ts"];
+  assertEquals(
+    ours("lib/server/outbox.ts").filter((edge) => !allowed.includes(edge)),
+    [],
+  );
+});
+
+Deno.test("The server and the client never import each other, and what they share imports neither", () => {
+  const within = (file: string, ...folders: string[]) =>
+    folders.some((folder) => file.startsWith(folder));
+  for (const file of filesIn("lib/server/")) {
+    for (const edge of ours(file)) {
+      assert(
+        !within(edge, "lib/client/", "client.ts", "server.ts"),
+        `${file}: ${edge}`,
+      );
+    }
+  }
+  for (const file of filesIn("lib/client/")) {
+    for (const edge of ours(file)) {
+      assert(
+        !within(edge, "lib/server/", "client.ts", "server.ts"),
+        `${file}: ${edge}`,
+      );
+    }
+  }
+  for (const file of [...SHARED, ...filesIn("lib/wire/")]) {
+    for (const edge of ours(file)) {
+      assert(!within(edge, "lib/server/", "lib/client/"), `${file}: ${edge}`);
+    }
+  }
+});
+
+/** Which files of lib/ have code that matches, comments aside. */
+async function filesWith(pattern: RegExp): Promise<string[]> {
+  const found: string[] = [];
+  for (const file of filesIn("lib/")) {
+    const source = await Deno.readTextFile(new URL(file, ROOT));
+    const code = source.replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, "");
+    if (pattern.test(code)) found.push(file);
+  }
+  return found.sort();
+}
+
+Deno.test("Only session.ts, listen.ts and link.ts touch sockets", async () => {
+  const sockets =
+    /Deno\.(listen|connect|Conn|TcpConn|TlsConn|Listener|TcpListener)|node:(net|tls)/;
+  assertEquals(await filesWith(sockets), [
+    "lib/client/link.ts",
+    "lib/server/listen.ts",
+    "lib/server/session.ts",
+  ]);
+});
+
+Deno.test("Only the entry files print or exit", async () => {
+  assertEquals(await filesWith(/\bconsole\.|Deno\.exit/), []);
+});
+
+Deno.test("Only terminal.ts touches the terminal", async () => {
+  assertEquals(
+    await filesWith(
+      /Deno\.(stdin|stdout|stderr|consoleSize|addSignalListener)/,
+    ),
+    ["lib/client/terminal.ts"],
+  );
+});
+
+Deno.test("Only the hub makes one event into many", async () => {
+  assertEquals(await filesWith(/new Batch\(\)/), [
+    "lib/server/hub.ts",
+    "lib/server/outbox.ts",
+  ]);
+});
