@@ -32,6 +32,7 @@ Deno.test("The limits are those of the design", () => {
     firstLineMs: 150,
     partingMs: 2000,
     acceptPauseMs: 200,
+    acceptQuietMs: 60_000,
   });
 });
 

@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers";
 import type { ChatEvent } from "../lib/message.ts";
 import { Batch, Outbox, type Sink, Turns } from "../lib/server/outbox.ts";
 import { assert, assertEquals, assertStrictEquals } from "./assert.ts";

@@ -2,7 +2,7 @@
 
 import config from "../deno.json" with { type: "json" };
 import { assert, assertEquals, assertMatch } from "./assert.ts";
-import { CLIENT_ARGS, SERVER_ARGS } from "./fixtures.ts";
+import { CLIENT_ARGS, listening, Program, SERVER_ARGS } from "./fixtures.ts";
 
 const read = (file: string) =>
   Deno.readTextFile(new URL(`../${file}`, import.meta.url));
@@ -82,3 +82,47 @@ Deno.test("ARCHITECTURE.md names every file of lib/ and every dependency", async
     assert(architecture.includes(name), name);
   }
 });
+
+Deno.test("deno task dev starts the server again when a file changes", async () => {
+  const copy = await Deno.makeTempDir();
+  try {
+    for (const file of ["deno.json", "deno.lock", "server.ts"]) {
+      await Deno.copyFile(
+        new URL(`../${file}`, import.meta.url),
+        `${copy}/${file}`,
+      );
+    }
+    for (const file of await filesBelow("lib")) {
+      await Deno.mkdir(`${copy}/${file}`.replace(/\/[^/]*$/, ""), {
+        recursive: true,
+      });
+      await Deno.copyFile(
+        new URL(`../${file}`, import.meta.url),
+        `${copy}/${file}`,
+      );
+    }
+    const words = commands["dev"]!.replace(
+      "server.ts",
+      `${copy}/server.ts --port 0`,
+    ).split(" ").slice(1);
+    await using dev = new Program(Deno.execPath(), words);
+    await listening(dev);
+    await Deno.writeTextFile(`${copy}/lib/message.ts`, "\n", { append: true });
+    await listening(dev);
+  } finally {
+    await Deno.remove(copy, { recursive: true });
+  }
+});
+
+async function filesBelow(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (
+    const { name, isDirectory } of Deno.readDir(
+      new URL(`../${folder}`, import.meta.url),
+    )
+  ) {
+    const path = `${folder}/${name}`;
+    files.push(...isDirectory ? await filesBelow(path) : [path]);
+  }
+  return files;
+}

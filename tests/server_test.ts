@@ -4,6 +4,7 @@ import { assert, assertEquals, assertMatch } from "./assert.ts";
 import {
   listening,
   Program,
+  SERVER_ARGS,
   serverProgram,
   testUnless,
   Visitor,
@@ -257,5 +258,44 @@ testUnless(
     assertEquals(await visitor.rest(), ["-- bye: you quit"]);
     shell.signal("SIGTERM");
     assertEquals(await shell.exit(), 0);
+  },
+);
+
+testUnless(
+  without("sh"),
+  "chat-server goes on without file descriptors, says so once, and accepts again when there are some",
+  async () => {
+    await using server = new Program("sh", [
+      "-c",
+      'ulimit -n 100; exec "$@"',
+      "sh",
+      Deno.execPath(),
+      ...SERVER_ARGS,
+      "--port",
+      "0",
+    ]);
+    const port = await listening(server);
+    using ann = await Visitor.connect(port);
+    await ann.enter("ann");
+    using bob = await Visitor.connect(port);
+    await bob.enter("bob");
+    const crowd: Visitor[] = [];
+    for (let i = 0; i < 150; i++) crowd.push(await Visitor.connect(port));
+    const failure = /error cannot accept connections error=/;
+    await server.errors.until(failure);
+    await ann.send("still here\n");
+    await bob.until("<ann> still here");
+    // The last in the queue is accepted once others have gone.
+    const last = crowd.pop()!;
+    for (const visitor of crowd) visitor.close();
+    await last.enter("last");
+    await bob.until("[last] entered room");
+    last.close();
+    server.signal("SIGTERM");
+    await server.exit();
+    assertEquals(
+      (await server.errors.rest()).filter((line) => failure.test(line)),
+      [],
+    );
   },
 );

@@ -78,18 +78,18 @@ export class ChatServer {
   }
 
   async #accept(): Promise<void> {
-    let failing = false;
+    let failedAt = -Infinity;
     while (!this.#stopping) {
       try {
         this.#welcome(await this.#listener.accept());
-        failing = false;
       } catch (error) {
         if (this.#stopping) return;
         // Out of file descriptors, most likely. Those who are here go on; who comes waits in the queue.
-        if (!failing) {
+        const now = performance.now();
+        if (now - failedAt > this.#limits.acceptQuietMs) {
           log.error("cannot accept connections", { error: String(error) });
         }
-        failing = true;
+        failedAt = now;
         await pause(this.#limits.acceptPauseMs);
       }
     }

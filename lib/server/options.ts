@@ -27,6 +27,8 @@ export interface Limits {
   partingMs: number;
   /** How long to wait when no connection can be accepted, in ms. Default 200. */
   acceptPauseMs: number;
+  /** How long connections must have been accepted before it is news that they cannot, in ms. Default 60,000. */
+  acceptQuietMs: number;
 }
 
 /** The limits that hold unless something else is said. */
@@ -37,6 +39,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   firstLineMs: 150,
   partingMs: 2000,
   acceptPauseMs: 200,
+  acceptQuietMs: 60_000,
 });
 
 /** What the command line says. */

@@ -6,6 +6,7 @@
  * Nothing here waits for one socket while another has something to be written.
  */
 
+import { setImmediate } from "node:timers";
 import { concat } from "../lines.ts";
 import type { ChatEvent, Render } from "../message.ts";
 

@@ -61,18 +61,16 @@ export class Session {
     log.info("connected", { address: this.#address });
     // Somebody at telnet waits to be greeted; a program speaks first, and is then greeted in its dialect.
     const silence = setTimeout(() => this.#enter(), this.#limits.firstLineMs);
+    let why;
     try {
-      await this.#read();
-      this.#inputEnded.resolve();
-      await this.part("end of input");
+      why = await this.#read();
     } catch (error) {
-      this.#inputEnded.resolve();
-      await this.part(
-        `connection lost (${error instanceof Error ? error.message : error})`,
-      );
-    } finally {
-      clearTimeout(silence);
+      why = "a fault of this server";
+      log.error("fault", { address: this.#address, error });
     }
+    clearTimeout(silence);
+    this.#inputEnded.resolve();
+    await this.part(why);
   }
 
   /**
@@ -114,11 +112,22 @@ export class Session {
     await this.#inputEnded.promise;
   }
 
-  async #read(): Promise<void> {
+  /** Reads until the input has ended, and says why it has. */
+  async #read(): Promise<string> {
     const buffer = new Uint8Array(READ_BYTES);
     for (;;) {
-      const count = await this.#conn.read(buffer);
-      if (count === null) return this.#hear(this.#lines.end());
+      let count;
+      try {
+        count = await this.#conn.read(buffer);
+      } catch (error) {
+        return `connection lost (${
+          error instanceof Error ? error.message : error
+        })`;
+      }
+      if (count === null) {
+        this.#hear(this.#lines.end());
+        return "end of input";
+      }
       if (!this.#parting) {
         this.#hear(this.#lines.push(buffer.subarray(0, count)));
       }
