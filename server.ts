@@ -5,7 +5,7 @@
  */
 
 import { UsageError } from "./lib/flags.ts";
-import { BindError, ChatServer } from "./lib/server/listen.ts";
+import { ChatServer } from "./lib/server/listen.ts";
 import { closeLog, openLog } from "./lib/server/operator_log.ts";
 import { serverOptions } from "./lib/server/options.ts";
 
@@ -14,34 +14,22 @@ const STOP_SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM"];
 
+/** How long the rest of the log may take to be written, in ms. */
+const LOG_CLOSING_MS = 1000;
+
 async function main(): Promise<number> {
-  let options;
-  try {
-    options = serverOptions(Deno.args);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    console.error(`chat-server: ${error.message} (--help tells more)`);
-    return 2;
-  }
+  const options = serverOptions(Deno.args);
   if ("print" in options) {
     console.log(options.print);
     return 0;
   }
-
   await openLog(Deno.stderr.writable, options.log);
   const stopped = stopSignal();
-  let server;
-  try {
-    server = new ChatServer(options);
-  } catch (error) {
-    if (!(error instanceof BindError)) throw error;
-    console.error(`chat-server: ${error.message}`);
-    return 1;
-  }
+  const server = new ChatServer(options);
   console.log(`Chat server listening on ${server.address}`);
   await stopped;
   await server.stop();
-  await closeLog();
+  await closeLog(LOG_CLOSING_MS);
   return 0;
 }
 
@@ -54,4 +42,14 @@ function stopSignal(): Promise<void> {
   });
 }
 
-Deno.exit(await main());
+/** Says what went wrong, in one line, and gives the exit code that belongs to it. */
+function fail(error: unknown): number {
+  const usage = error instanceof UsageError;
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(
+    `chat-server: ${message}${usage ? " (--help tells more)" : ""}`,
+  );
+  return usage ? 2 : 1;
+}
+
+Deno.exit(await main().catch(fail));

@@ -56,6 +56,15 @@ export function parseFlags<F extends Record<string, Flag<unknown>>>(
   const alias: Record<string, string> = { h: "help" };
   for (const [name, { short }] of flags) if (short) alias[short] = name;
 
+  // parseArgs keeps what is no flag under this name, and fails when there is a flag of the same name.
+  const end = args.indexOf("--");
+  const underscore = args.slice(0, end < 0 ? args.length : end).find((arg) =>
+    /^--_(=|$)/.test(arg)
+  );
+  if (underscore) {
+    throw new UsageError(`unknown flag ${underscore.split("=")[0]}`);
+  }
+
   const parsed = parseArgs(args, {
     string: [...flags.map(([name]) => name), "_"],
     boolean: ["help", "version"],
@@ -118,6 +127,14 @@ export function seconds(value: string): number {
     throw new UsageError("it is a number of seconds, such as 2 or 0.5");
   }
   return Number(value);
+}
+
+/** Reads the name or the address of a machine. */
+export function host(value: string): string {
+  if (/[\s\p{Cc}]/u.test(value)) {
+    throw new UsageError("it is a name or an address, without blanks");
+  }
+  return value;
 }
 
 /** Takes any text. */

@@ -6,6 +6,7 @@
 import { MAX_LINE_BYTES } from "./message.ts";
 
 const LF = 10;
+const CR = 13;
 const IAC = 255;
 const SUBNEGOTIATION = 250;
 const SUBNEGOTIATION_END = 240;
@@ -53,7 +54,7 @@ export class LineReader {
   readonly #maxBytes: number;
   readonly #decoder = new TextDecoder();
   readonly #negotiation: Negotiation;
-  #begun: Uint8Array[] = [];
+  #begun = new Uint8Array();
   #begunBytes = 0;
 
   /** @param maxBytes how long a line may get without an end */
@@ -73,12 +74,11 @@ export class LineReader {
     while (!this.overflowed) {
       const end = bytes.indexOf(LF, start);
       const part = bytes.subarray(start, end < 0 ? bytes.length : end);
-      this.#begunBytes += part.length;
-      if (this.#begunBytes > this.#maxBytes) {
+      if (this.#isTooLong(part)) {
         this.overflowed = true;
-        this.#begun = [];
+        this.#begun = new Uint8Array();
       } else if (end < 0) {
-        if (part.length > 0) this.#begun.push(part.slice());
+        this.#keep(part);
         break;
       } else {
         lines.push(this.#finish(part));
@@ -96,12 +96,33 @@ export class LineReader {
     return this.#begunBytes + rest.length > 0 ? [this.#finish(rest)] : [];
   }
 
+  #isTooLong(part: Uint8Array): boolean {
+    const length = this.#begunBytes + part.length;
+    // A CR at the end may belong to the end of the line.
+    const last = part.at(-1) ?? this.#begun[this.#begunBytes - 1];
+    return length - (last === CR ? 1 : 0) > this.#maxBytes;
+  }
+
+  /** Keeps what has no end yet in one growing buffer: an array for each read would take a hundred times as much. */
+  #keep(part: Uint8Array): void {
+    const length = this.#begunBytes + part.length;
+    if (length > this.#begun.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#begun.length));
+      larger.set(this.#begun.subarray(0, this.#begunBytes));
+      this.#begun = larger;
+    }
+    this.#begun.set(part, this.#begunBytes);
+    this.#begunBytes = length;
+  }
+
   #finish(last: Uint8Array): string {
-    const bytes = this.#begun.length > 0
-      ? concat([...this.#begun, last])
-      : last;
-    this.#begun = [];
-    this.#begunBytes = 0;
+    let bytes = last;
+    if (this.#begunBytes > 0) {
+      this.#keep(last);
+      bytes = this.#begun.subarray(0, this.#begunBytes);
+      this.#begun = new Uint8Array();
+      this.#begunBytes = 0;
+    }
     return clean(this.#decoder.decode(bytes));
   }
 }

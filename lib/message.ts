@@ -42,6 +42,12 @@ export type ChatEvent =
   | { type: "bye"; reason: string }
   | Refusal;
 
+/** The reasons of a `bye` in peace: all that the member had said was taken. */
+export const PEACEFUL = {
+  quit: "you quit",
+  endOfInput: "end of input",
+} as const;
+
 /** How one dialect writes an event: the text of one or more whole lines, their ends included. */
 export type Render = (event: ChatEvent) => string;
 
@@ -80,7 +86,10 @@ export function nameKey(name: string): string {
 // Letters may carry marks, as the vowel signs of Devanagari do; more than two in a row is only noise.
 const NAME = /^(?:\p{L}\p{M}{0,2}|[\p{Nd}_.-])+$/u;
 
-const GUEST = /^guest\d+$/;
+// Some of these are letters or marks by their category, but nobody sees them.
+const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
+
+const RESERVED = /^(?:you|guest\p{Nd}+)$/u;
 
 // Alphabets with letters that look alike: a name that mixes them imitates another.
 const LOOKALIKE_SCRIPTS = [
@@ -109,11 +118,14 @@ export function nameFault(name: string): string | undefined {
   if (length > MAX_NAME_LENGTH) {
     return `a name has at most ${MAX_NAME_LENGTH} characters`;
   }
-  if (!NAME.test(name)) return "a name has only letters, digits and _ - .";
+  if (!NAME.test(name) || INVISIBLE.test(name)) {
+    return "a name has only letters, digits and _ - .";
+  }
   if (LOOKALIKE_SCRIPTS.filter((script) => script.test(name)).length > 1) {
     return "a name does not mix alphabets that look alike";
   }
-  const key = nameKey(name);
-  if (key === "you" || GUEST.test(key)) return "that name is reserved";
+  // Not with an accent either.
+  const bare = nameKey(name).normalize("NFD").replace(/\p{M}/gu, "");
+  if (RESERVED.test(bare)) return "that name is reserved";
   return undefined;
 }

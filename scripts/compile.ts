@@ -7,6 +7,7 @@
  * What is made is moved to dist/ only when both are whole.
  */
 
+import { fileURLToPath } from "node:url";
 import { oneOf, parseFlags, UsageError } from "../lib/flags.ts";
 
 /** A step failed; the message says which and why, in one line. */
@@ -76,23 +77,14 @@ async function main(args: readonly string[]): Promise<void> {
   const { target } = parsed.values;
 
   const workshop = await Deno.makeTempDir({ dir: ".", prefix: ".compile-" });
+  const cleanUp = () => Deno.removeSync(workshop, { recursive: true });
+  const interrupted = () => {
+    cleanUp();
+    Deno.exit(130);
+  };
+  Deno.addSignalListener("SIGINT", interrupted);
   try {
-    let compiler: Compiler = { command: Deno.execPath(), env: {} };
-    for (const executable of EXECUTABLES) {
-      const bundle = await bundled(executable, workshop);
-      try {
-        await compile(compiler, executable, bundle, target, workshop);
-      } catch (error) {
-        if (!(error instanceof RuntimeMissing) || !canUseNpm(target)) {
-          throw error;
-        }
-        console.log(
-          "Deno's runtime cannot be downloaded here: taking compiler and runtime from npm instead",
-        );
-        compiler = await compilerFromNpm(workshop);
-        await compile(compiler, executable, bundle, target, workshop);
-      }
-    }
+    await compileAll(target, workshop);
     await Deno.mkdir("dist", { recursive: true });
     for (const { name } of EXECUTABLES) {
       const file = fileName(name, target);
@@ -100,7 +92,26 @@ async function main(args: readonly string[]): Promise<void> {
       console.log(`dist/${file}`);
     }
   } finally {
-    await Deno.remove(workshop, { recursive: true });
+    Deno.removeSignalListener("SIGINT", interrupted);
+    cleanUp();
+  }
+}
+
+/** Compiles both programs into the folder `workshop`. */
+async function compileAll(target: string, workshop: string): Promise<void> {
+  let compiler: Compiler = { command: Deno.execPath(), env: {} };
+  for (const executable of EXECUTABLES) {
+    const bundle = await bundled(executable, workshop);
+    try {
+      await compile(compiler, executable, bundle, target, workshop);
+    } catch (error) {
+      if (!(error instanceof RuntimeMissing) || !canUseNpm(target)) throw error;
+      console.log(
+        "Deno's runtime cannot be downloaded here: taking compiler and runtime from npm instead",
+      );
+      compiler = await compilerFromNpm(workshop);
+      await compile(compiler, executable, bundle, target, workshop);
+    }
   }
 }
 
@@ -211,7 +222,7 @@ async function packageFolder(specifier: string): Promise<string> {
       `cannot download ${specifier}: ${reason(String(error))}`,
     );
   }
-  return new URL(".", import.meta.resolve(manifest)).pathname;
+  return fileURLToPath(new URL(".", import.meta.resolve(manifest)));
 }
 
 async function run(
@@ -244,16 +255,15 @@ function fileName(name: string, target: string): string {
   return target.includes("windows") ? `${name}.exe` : name;
 }
 
+/** Says what went wrong, in one line, and gives the exit code that belongs to it. */
+function fail(error: unknown): number {
+  const usage = error instanceof UsageError;
+  const message = error instanceof Error ? error.message : String(error);
+  console.error(`compile: ${message}${usage ? " (--help tells more)" : ""}`);
+  return usage ? 2 : 1;
+}
+
 if (import.meta.main) {
   Deno.chdir(`${import.meta.dirname}/..`);
-  try {
-    await main(Deno.args);
-  } catch (error) {
-    const usage = error instanceof UsageError;
-    if (!usage && !(error instanceof CompileError)) throw error;
-    console.error(
-      `compile: ${error.message}${usage ? " (--help tells more)" : ""}`,
-    );
-    Deno.exit(usage ? 2 : 1);
-  }
+  Deno.exit(await main(Deno.args).then(() => 0, fail));
 }

@@ -185,7 +185,7 @@ testUnless(
     const { out } = await netcat.result();
     assertMatch(
       out.join("\n"),
-      /^-- welcome, you are guest1; 1 other is here; [^\n]*$/,
+      /^-- welcome, you are guest1; 1 other is here; [^\n]*\n-- bye: end of input$/,
     );
     for (
       const line of [

@@ -3,6 +3,7 @@
  * waits for an event; a watchdog ends what waits in vain, and says for what.
  */
 
+import { Socket } from "node:net";
 // @ts-types="../lib/std/text_line_stream.d.ts"
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ChatServer } from "../lib/server/listen.ts";
@@ -52,16 +53,21 @@ export function without(...programs: string[]): string | undefined {
     : undefined;
 }
 
+/** Why connections cannot be reset here, if they cannot: `resetAndDestroy` came with 2.9. */
+export const noReset = "resetAndDestroy" in Socket.prototype
+  ? undefined
+  : "this Deno cannot reset a connection";
+
 /** A server in this process, on a free port of the loopback. */
 export class Room implements AsyncDisposable {
   readonly server: ChatServer;
 
-  /** In tests nobody is greeted for being silent unless a limit says so: the first line does it. */
+  /** In tests nothing happens because time goes by, unless a limit says so. */
   constructor(limits: Partial<Limits> = {}) {
     this.server = new ChatServer({
       host: "127.0.0.1",
       port: 0,
-      limits: { firstLineMs: 3_600_000, ...limits },
+      limits: { firstLineMs: 3_600_000, partingMs: 3_600_000, ...limits },
     });
   }
 
@@ -78,7 +84,7 @@ export class Room implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.server.stop();
+    await soon(this.server.stop(), () => "a connection does not end");
   }
 }
 

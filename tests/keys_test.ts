@@ -58,6 +58,12 @@ Deno.test("KeyReader leaves out what it does not know, and nothing else", () => 
   ]);
 });
 
+Deno.test("KeyReader gives the key that is pressed after Escape", () => {
+  assertEquals(read("\x1b\x03"), [{ name: "interrupt" }]);
+  assertEquals(read("\x1b", "\r"), [{ name: "enter" }]);
+  assertEquals(read("\x1b\x1b[D"), [{ name: "left" }]);
+});
+
 Deno.test("KeyReader gives a paste as one text, with its ends of lines, in however many pieces it comes", () => {
   const paste = "x\x1b[200~one\r\ntwo\rthree\n\x1b]0;t\x07\tend\x1b[201~\r";
   const expected: Key[] = [{ text: "x" }, {

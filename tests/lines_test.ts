@@ -194,6 +194,15 @@ Deno.test("LineReader keeps a line of 8,192 bytes and gives up one of 8,193", ()
   });
 });
 
+Deno.test("LineReader does not count the CR of an end of line", () => {
+  const longest = "x".repeat(8192);
+  for (const cuts of [[], [8192], [8193], [8194]]) {
+    assertEquals(read(bytes(longest, "\r\nb\n"), cuts).lines, [longest, "b"]);
+    assertEquals(read(bytes(longest, "\r\r\nb\n"), cuts).overflowed, true);
+    assertEquals(read(bytes(longest, "\rx\nb\n"), cuts).overflowed, true);
+  }
+});
+
 Deno.test("LineReader gives up a telnet subnegotiation that does not end", () => {
   const endless = bytes("a\n", 255, 250, "x".repeat(8193), 255, 240, "b\n");
   assertEquals(read(endless), { lines: ["a"], telnet: true, overflowed: true });

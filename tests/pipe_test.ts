@@ -1,11 +1,15 @@
 /** chat-client in a pipe, as a process, with a room in this one. */
 
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { Link, LinkError } from "../lib/client/link.ts";
 import { talkInPipe } from "../lib/client/pipe.ts";
+import { ChatServer } from "../lib/server/listen.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
 import {
   CLIENT_ARGS,
   clientProgram,
+  noReset,
   Program,
   Room,
   testUnless,
@@ -15,6 +19,9 @@ import {
 const welcome = (name: string, others = "1 other is here") =>
   `-- welcome, you are ${name}; ${others}; /help lists the commands`;
 
+/** What a server says last when it has taken everything. */
+const BYE = "-- bye: end of input";
+
 Deno.test("chat-client sends the lines of its input, skips the empty ones, prints what arrives, and exits 0", async () => {
   await using room = new Room();
   using ann = await room.enter("ann");
@@ -22,7 +29,7 @@ Deno.test("chat-client sends the lines of its input, skips the empty ones, print
   await client.write("one\n\ntwo\r\n/who\n\nlast without an end");
   assertEquals(await client.result(), {
     code: 0,
-    out: [welcome("bob"), "-- 2 here: ann, bob"],
+    out: [welcome("bob"), "-- 2 here: ann, bob", BYE],
     errors: [],
   });
   assertEquals(await ann.heard(), [
@@ -45,7 +52,7 @@ Deno.test("chat-client prints while its input is open", async () => {
   await ann.until("<bob> hi");
 });
 
-Deno.test("chat-client --linger goes on printing after the end of input, and then half-closes", async () => {
+Deno.test("chat-client --linger goes on printing after the end of input, and only then half-closes", async () => {
   await using room = new Room();
   using ann = await room.enter("ann");
   await using patient = clientProgram(
@@ -54,11 +61,15 @@ Deno.test("chat-client --linger goes on printing after the end of input, and the
     "3600",
     String(room.server.port),
   );
-  await patient.write("hi\n");
+  // A line without an end is sent when the input has ended.
+  await patient.write("hi");
   await patient.closeInput();
   await ann.until("<bob> hi");
-  await ann.send("still there?\n");
-  assertEquals(await patient.out.until("<ann> still there?"), [welcome("bob")]);
+  for (let i = 0; i < 100; i++) {
+    await ann.send(`still there ${i}?\n`);
+    await patient.out.until(`<ann> still there ${i}?`);
+  }
+  assertEquals(await ann.heard(), []);
 
   await using brief = clientProgram(
     "carl",
@@ -68,6 +79,24 @@ Deno.test("chat-client --linger goes on printing after the end of input, and the
   );
   assertEquals((await brief.result()).code, 0);
   await ann.until("[carl] is offline");
+});
+
+Deno.test("chat-client sends exactly the lines of its input, and neither the empty ones nor those that are too long", async () => {
+  const taken = Promise.withResolvers<string>();
+  await withServer(async (conn) => {
+    taken.resolve(await readAll(conn));
+    await conn.closeWrite();
+  }, async (port) => {
+    await using client = clientProgram("bob", String(port));
+    const longest = "é".repeat(4096);
+    await client.write(`one\n\n\n${longest}\n\r\n${longest}x\n  two\n\n`);
+    const { code, errors } = await client.result();
+    assertEquals(await taken.promise, `/nick bob\none\n${longest}\n  two\n`);
+    assertEquals(errors, [
+      "chat-client: line 6: a line of 8193 bytes was not sent, it has at most 8192",
+    ]);
+    assertEquals(code, 1);
+  });
 });
 
 Deno.test("chat-client has every one of many lines delivered, in order", async () => {
@@ -103,7 +132,7 @@ Deno.test("chat-client exits 1 when a line is refused, names it, and sends the o
     }…`,
     "chat-client: refused, that name is taken: /nick ann",
   ]);
-  assertEquals(out.length, 4);
+  assertEquals(out.length, 5);
   assertEquals(await ann.heard(), [
     "[bob] entered room",
     "<bob> one",
@@ -116,14 +145,14 @@ Deno.test("chat-client is called as its user is logged in, or as --name says", a
   await using room = new Room();
   using ann = await room.enter("ann");
   await using bob = clientProgram("bob", String(room.server.port));
-  assertEquals((await bob.result()).out, [welcome("bob")]);
+  assertEquals((await bob.result()).out, [welcome("bob"), BYE]);
   await using carl = clientProgram(
     "bob",
     "--name",
     "Carl",
     String(room.server.port),
   );
-  assertEquals((await carl.result()).out, [welcome("Carl")]);
+  assertEquals((await carl.result()).out, [welcome("Carl"), BYE]);
   const joined = (await ann.heard()).filter((line) =>
     line.endsWith("entered room")
   );
@@ -136,7 +165,7 @@ Deno.test("chat-client comes as a guest, with a notice, when its name is refused
   await using client = clientProgram("ANN", String(room.server.port));
   assertEquals(await client.result(), {
     code: 0,
-    out: ["-- refused (that name is taken): /nick ANN", welcome("guest1")],
+    out: ["-- refused (that name is taken): /nick ANN", welcome("guest1"), BYE],
     errors: [
       'chat-client: the name "ANN" was refused, that name is taken; you are guest1',
     ],
@@ -155,7 +184,7 @@ Deno.test("chat-client comes as a guest, with a notice, when its name is none", 
   const why = "a name has only letters, digits and _ - .";
   assertEquals(await client.result(), {
     code: 0,
-    out: [welcome("guest1", "nobody else is here")],
+    out: [welcome("guest1", "nobody else is here"), BYE],
     errors: [
       `chat-client: the name "a\\u001b b\\nc" was refused, ${why}; you are guest1`,
     ],
@@ -168,7 +197,7 @@ Deno.test("chat-client comes as a guest when its user has no login name", async 
   await client.write("hi\n");
   assertEquals(await client.result(), {
     code: 0,
-    out: [welcome("guest1", "nobody else is here")],
+    out: [welcome("guest1", "nobody else is here"), BYE],
     errors: [],
   });
 });
@@ -177,7 +206,9 @@ Deno.test("chat-client does not take a refused name for a refused line, also aft
   await withServer(async (conn) => {
     await conn.write(
       new TextEncoder().encode(
-        `${welcome("guest1")}\n-- refused (that name is taken): /nick bob\n`,
+        `${
+          welcome("guest1")
+        }\n-- refused (that name is taken): /nick bob\n${BYE}\n`,
       ),
     );
     await readAll(conn);
@@ -186,7 +217,11 @@ Deno.test("chat-client does not take a refused name for a refused line, also aft
     await using client = clientProgram("bob", String(port));
     assertEquals(await client.result(), {
       code: 0,
-      out: [welcome("guest1"), "-- refused (that name is taken): /nick bob"],
+      out: [
+        welcome("guest1"),
+        "-- refused (that name is taken): /nick bob",
+        BYE,
+      ],
       errors: [
         'chat-client: the name "bob" was refused, that name is taken; you are guest1',
       ],
@@ -221,6 +256,7 @@ Deno.test("chat-client finds localhost", async () => {
   await using client = clientProgram("bob", `localhost:${room.server.port}`);
   assertEquals((await client.result()).out, [
     welcome("bob", "nobody else is here"),
+    BYE,
   ]);
 });
 
@@ -255,13 +291,13 @@ Deno.test("chat-client prints the last words of a server that stops, says that t
   assertEquals(await client.exit(), 1);
   assertEquals(await client.out.rest(), ["-- bye: the server is stopping"]);
   assertEquals(await client.errors.rest(), [
-    "chat-client: the server closed the connection",
+    "chat-client: the server closed the connection: the server is stopping",
   ]);
 });
 
 /** A server that does what it is told to one connection. */
 async function withServer(
-  serve: (conn: Deno.TcpConn) => Promise<void>,
+  serve: (conn: Deno.TcpConn) => Promise<unknown>,
   use: (port: number) => Promise<void>,
 ) {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -277,11 +313,108 @@ async function withServer(
   }
 }
 
-/** Reads until the end of input. */
-async function readAll(conn: Deno.TcpConn): Promise<void> {
+/** What comes until the end of input. */
+async function readAll(conn: Deno.TcpConn): Promise<string> {
+  const decoder = new TextDecoder();
   const buffer = new Uint8Array(1024);
-  while (await conn.read(buffer) !== null);
+  let text = "";
+  for (let count; (count = await conn.read(buffer)) !== null;) {
+    text += decoder.decode(buffer.subarray(0, count), { stream: true });
+  }
+  return text;
 }
+
+Deno.test("chat-client exits 1 when a server of ours closes without having taken everything", async () => {
+  for (
+    const [last, error] of [
+      ["", "chat-client: the server closed the connection"],
+      [
+        "-- bye: the server is stopping\n",
+        "chat-client: the server closed the connection: the server is stopping",
+      ],
+    ] as const
+  ) {
+    await withServer(async (conn) => {
+      await conn.write(new TextEncoder().encode(`${welcome("bob")}\n`));
+      await readAll(conn);
+      await conn.write(new TextEncoder().encode(last));
+      await conn.closeWrite();
+    }, async (port) => {
+      await using client = clientProgram("bob", String(port));
+      await client.write("hi\n");
+      const { code, errors } = await client.result();
+      assertEquals({ code, errors }, { code: 1, errors: [error] });
+    });
+  }
+});
+
+Deno.test("chat-client is content with a server that is not ours and just closes", async () => {
+  await withServer(async (conn) => {
+    await readAll(conn);
+    await conn.closeWrite();
+  }, async (port) => {
+    await using client = clientProgram("bob", String(port));
+    await client.write("hi\n");
+    assertEquals(await client.result(), { code: 0, out: [], errors: [] });
+  });
+});
+
+testUnless(
+  noReset,
+  "chat-client says in one line that the connection was reset, and exits 1",
+  async () => {
+    const server = createServer((socket) => {
+      socket.once("data", () => socket.resetAndDestroy());
+    });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    await using client = clientProgram(
+      "bob",
+      String((server.address() as AddressInfo).port),
+    );
+    assertEquals(await client.exit(), 1);
+    assertMatch(
+      (await client.errors.rest()).join("\n"),
+      /^chat-client: the connection is lost: [^\n]+$/,
+    );
+    server.close();
+  },
+);
+
+testUnless(
+  without("sh"),
+  "chat-client says in one line that it cannot read its input",
+  async () => {
+    await using room = new Room();
+    const client = new Deno.Command("sh", {
+      args: [
+        "-c",
+        'exec "$@" < /',
+        "sh",
+        Deno.execPath(),
+        ...CLIENT_ARGS,
+        String(room.server.port),
+      ],
+      env: { USER: "bob", NO_COLOR: "1" },
+    });
+    const { code, stderr } = await client.output();
+    assertEquals(code, 1);
+    assertMatch(
+      new TextDecoder().decode(stderr),
+      /^chat-client: cannot read the input: [^\n]+\n$/,
+    );
+  },
+);
+
+Deno.test("chat-client finds localhost where only ::1 listens", async () => {
+  const server = new ChatServer({ host: "::1", port: 0 });
+  await using client = clientProgram("bob", `localhost:${server.port}`);
+  assertEquals((await client.result()).out, [
+    welcome("bob", "nobody else is here"),
+    BYE,
+  ]);
+  await server.stop();
+});
 
 Deno.test("chat-client waits 10 s at most for a server that does not close", async () => {
   await withServer(readAll, async (port) => {

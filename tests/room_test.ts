@@ -1,13 +1,9 @@
 /** The room as its visitors see it, on real sockets. */
 
 import { once } from "node:events";
-import { connect, Socket } from "node:net";
+import { connect } from "node:net";
 import { assert, assertEquals, assertMatch } from "./assert.ts";
-import { Room, soon, testUnless, Visitor } from "./fixtures.ts";
-
-const noReset = "resetAndDestroy" in Socket.prototype
-  ? undefined
-  : "this Deno cannot reset a connection";
+import { noReset, Room, soon, testUnless, Visitor } from "./fixtures.ts";
 
 const WELCOME = "-- welcome, you are";
 
@@ -245,6 +241,7 @@ Deno.test("A half-closed connection has all it said delivered, the last line wit
   assertEquals(await bob.rest(), [
     `${WELCOME} guest1; 1 other is here; /help lists the commands`,
     "-- 2 here: alice, guest1",
+    "-- bye: end of input",
   ]);
   assertEquals(await alice.heard(), [
     "[guest1] entered room",

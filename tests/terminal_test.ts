@@ -316,7 +316,7 @@ terminalTest(
     assertEquals(lines.slice(-4), [
       "-- bye: the server is stopping",
       "you> half a li",
-      "chat-client: the server closed the connection",
+      "chat-client: the server closed the connection: the server is stopping",
       "exit 1, sane",
     ]);
   },

@@ -64,9 +64,9 @@ const PASTE = /^\x1b\[200~(?<pasted>.*?)\x1b\[201~/su;
 
 /** A control sequence, an application key, Alt with a character, one control character, or plain characters. */
 const TOKEN =
-  /^(?:\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^[O]|[\x00-\x1a\x1c-\x1f\x7f-\x9f]|[^\x00-\x1f\x7f-\x9f]+)/su;
+  /^(?:\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^[O\x00-\x1f\x7f]|[\x00-\x1a\x1c-\x1f\x7f-\x9f]|[^\x00-\x1f\x7f-\x9f]+)/su;
 
-/** What may still become one of these. */
+/** What may still become one of these. After Escape, any other control character is a key of its own. */
 const BEGUN = /^(?:\x1b(?:\[[0-?]*[ -/]*|O)?$|\x1b\[200~)/u;
 
 /** Cuts what a terminal sends into keys; a sequence may come in several pieces. */

@@ -10,7 +10,7 @@ import {
   normalizeName,
   utf8Length,
 } from "../message.ts";
-import { parse, readRefusal, readWelcome } from "../wire/text.ts";
+import { parse, readBye, readRefusal, readWelcome } from "../wire/text.ts";
 import { type Address, formatAddress } from "./options.ts";
 
 /** There is no link, or there is none any more; the message says why, in one line. */
@@ -41,6 +41,7 @@ export class Link {
   #asked: string | undefined;
   #wishRefused: string | undefined;
   #name: string | undefined;
+  #bye: ReturnType<typeof readBye>;
   #sending: Promise<void> = Promise.resolve();
   #ended = false;
 
@@ -93,7 +94,16 @@ export class Link {
       }
       if (count === null) break;
     }
-    if (!this.#ended) throw new LinkError("the server closed the connection");
+    this.#checkFarewell();
+  }
+
+  /** Whether the server has closed in peace, and has taken all that was sent. */
+  #checkFarewell(): void {
+    const closed = "the server closed the connection";
+    if (this.#bye?.peaceful) return;
+    if (this.#bye) throw new LinkError(`${closed}: ${this.#bye.reason}`);
+    // A server of ours says so when it has taken everything; of another one that cannot be expected.
+    if (!this.#ended || this.#name !== undefined) throw new LinkError(closed);
   }
 
   /**
@@ -121,6 +131,7 @@ export class Link {
   #understand(line: string): Arrival {
     const refusal = readRefusal(line);
     const welcomed = readWelcome(line);
+    this.#bye ??= readBye(line);
     if (refusal && refusal.ref === this.#asked) {
       // The server says so before its welcome, or after it if the request came late.
       this.#asked = undefined;
@@ -142,6 +153,7 @@ export class Link {
     try {
       return await this.#conn.read(buffer);
     } catch (error) {
+      if (this.#bye?.peaceful) return null;
       throw lost(error);
     }
   }

@@ -102,7 +102,10 @@ function readAddress(operands: readonly string[]): Address {
   }
   const [, host, port] =
     ADDRESSES.map((form) => form.exec(first)).find((match) => match) ?? [];
-  if (!host || (port !== undefined && second !== undefined)) {
+  if (
+    !host || /[\s\p{Cc}]/u.test(host) ||
+    (port !== undefined && second !== undefined)
+  ) {
     throw new UsageError(`${quote(operands.join(" "))} is no address`);
   }
   return {

@@ -63,11 +63,8 @@ async function sendAll(
   { input, lingerMs }: PipeOptions,
   refuse: (reason: string) => void,
 ): Promise<void> {
-  const lines = input
-    .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new TextLineStream());
   let number = 0;
-  for await (const line of lines) {
+  for await (const line of linesOf(input)) {
     number++;
     if (line === "") continue;
     if (isQuit(line)) return await link.end(line);
@@ -77,4 +74,20 @@ async function sendAll(
   }
   await new Promise((resolve) => setTimeout(resolve, lingerMs));
   await link.end();
+}
+
+async function* linesOf(
+  input: ReadableStream<Uint8Array>,
+): AsyncGenerator<string> {
+  try {
+    yield* input.pipeThrough(new TextDecoderStream()).pipeThrough(
+      new TextLineStream(),
+    );
+  } catch (error) {
+    throw new Error(
+      `cannot read the input: ${
+        error instanceof Error ? error.message : error
+      }`,
+    );
+  }
 }

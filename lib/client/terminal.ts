@@ -3,6 +3,7 @@
  * terminal: whatever happens, it is given back as it was.
  */
 
+import { constants } from "node:os";
 import { InputLine } from "./input_line.ts";
 import {
   type Key,
@@ -14,13 +15,29 @@ import {
 import { answered, isQuit, type Link, sendFault } from "./link.ts";
 import { type Canvas, Screen } from "./screen.ts";
 
-/** The signals that end the program, and which it must not die of with the terminal in raw mode. */
-const END_SIGNALS = {
-  SIGHUP: 129,
-  SIGINT: 130,
-  SIGQUIT: 131,
-  SIGTERM: 143,
-} as const;
+/** The signals that would end the program with the terminal in raw mode. A system may lack some of them. */
+const END_SIGNALS: readonly Deno.Signal[] = [
+  "SIGABRT",
+  "SIGALRM",
+  "SIGHUP",
+  "SIGINT",
+  "SIGIO",
+  "SIGPROF",
+  "SIGPWR",
+  "SIGQUIT",
+  "SIGSTKFLT",
+  "SIGSYS",
+  "SIGTERM",
+  "SIGTRAP",
+  "SIGUSR1",
+  "SIGUSR2",
+  "SIGVTALRM",
+  "SIGXCPU",
+  "SIGXFSZ",
+];
+
+/** The signals that would stop the program with the terminal in raw mode: they do nothing. */
+const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGTSTP", "SIGTTIN", "SIGTTOU"];
 
 /** What the own lines begin with, before and after they are sent. */
 const PROMPT = "you> ";
@@ -40,12 +57,16 @@ export async function talkInTerminal(
   const input = new InputLine();
   const listening = new AbortController();
   const signalled = Promise.withResolvers<number>();
-  for (const [signal, code] of Object.entries(END_SIGNALS)) {
+  const numbers = new Map(Object.entries(constants.signals));
+  for (const signal of END_SIGNALS) {
     onSignal(
-      signal as Deno.Signal,
-      () => signalled.resolve(code),
+      signal,
+      () => signalled.resolve(128 + (numbers.get(signal) ?? 0)),
       listening.signal,
     );
+  }
+  for (const signal of STOP_SIGNALS) {
+    onSignal(signal, () => {}, listening.signal);
   }
   let receiving;
   try {

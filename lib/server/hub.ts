@@ -17,6 +17,9 @@ import {
 import type { Limits } from "./options.ts";
 import { Batch, type Outbox, type Turns } from "./outbox.ts";
 
+/** The order in which names are listed. */
+const ALPHABET = new Intl.Collator();
+
 /** Somebody in the room. Only the hub changes what stands here. */
 export interface Member {
   /** What they are called; empty until they have entered. */
@@ -39,15 +42,12 @@ export class Hub {
   readonly #names = new Map<string, Member>();
   #batch = new Batch();
   #guests = 0;
+  /** The answer to "who is here", until somebody comes, goes or is renamed: making it takes a while. */
+  #membersAnswer: Batch | undefined;
 
   constructor(turns: Turns, limits: Pick<Limits, "maxMessageBytes">) {
     this.#turns = turns;
     this.#limits = limits;
-  }
-
-  /** How many are in the room, those who have not entered yet included. */
-  get size(): number {
-    return this.#members.size;
   }
 
   /** A new member, who misses nothing from now on, but whom nobody sees before they {@linkcode enter}. */
@@ -67,7 +67,7 @@ export class Hub {
     member.name = wish && !refusal
       ? normalizeName(wish.name)
       : guestName(member.guest = ++this.#guests);
-    this.#names.set(nameKey(member.name), member);
+    this.#setName(nameKey(member.name), member);
     this.#broadcast({ type: "joined", name: member.name }, member);
     const welcome: ChatEvent = {
       type: "welcome",
@@ -85,12 +85,15 @@ export class Hub {
       case "nick":
         return this.#rename(member, command);
       case "who":
-        return this.tell(member, this.#membersList());
+        return this.tell(
+          member,
+          this.#membersAnswer ??= Batch.of(this.#membersEvent()),
+        );
     }
   }
 
   /** Tells one member, after everything that was said in the room before. */
-  tell(member: Member, event: ChatEvent): void {
+  tell(member: Member, event: ChatEvent | Batch): void {
     this.#catchUp(member);
     member.outbox.tell(event);
   }
@@ -100,7 +103,7 @@ export class Hub {
     if (!this.#members.delete(member)) return;
     this.#catchUp(member);
     if (member.name === "") return;
-    this.#names.delete(nameKey(member.name));
+    this.#setName(nameKey(member.name));
     this.#broadcast({ type: "offline", name: member.name });
   }
 
@@ -135,8 +138,8 @@ export class Hub {
     if (refusal) return this.tell(member, refusal);
     const from = member.name;
     const to = normalizeName(command.name);
-    this.#names.delete(nameKey(from));
-    this.#names.set(nameKey(to), member);
+    this.#setName(nameKey(from));
+    this.#setName(nameKey(to), member);
     member.name = to;
     this.#broadcast({ type: "renamed", from, to });
   }
@@ -168,16 +171,18 @@ export class Hub {
     return undefined;
   }
 
-  #membersList(): ChatEvent {
+  #membersEvent(): ChatEvent {
     const count = this.#names.size;
-    const names = count > MAX_MEMBERS_LISTED
-      ? []
-      : Array.from(this.#names.values(), ({ name }) => name);
-    return {
-      type: "members",
-      count,
-      names: names.sort((a, b) => a.localeCompare(b)),
-    };
+    const listed = count > MAX_MEMBERS_LISTED ? [] : [...this.#names.values()];
+    const names = listed.map(({ name }) => name).sort(ALPHABET.compare);
+    return { type: "members", count, names };
+  }
+
+  /** Whose name this key is; nobody's if `member` is not given. */
+  #setName(key: string, member?: Member): void {
+    if (member) this.#names.set(key, member);
+    else this.#names.delete(key);
+    this.#membersAnswer = undefined;
   }
 
   #broadcast(event: ChatEvent, author?: Member): void {

@@ -84,7 +84,9 @@ export class ChatServer {
         this.#welcome(await this.#listener.accept());
       } catch (error) {
         if (this.#stopping) return;
-        // Out of file descriptors, most likely. Those who are here go on; who comes waits in the queue.
+        // Who resets a connection before it is accepted is gone; the next one may be waiting already.
+        if (!isExhausted(error)) continue;
+        // Those who are here go on; who comes waits in the queue of the system.
         const now = performance.now();
         if (now - failedAt > this.#limits.acceptQuietMs) {
           log.error("cannot accept connections", { error: String(error) });
@@ -116,6 +118,13 @@ export class ChatServer {
       session.run().finally(() => this.#sessions.delete(session)),
     );
   }
+}
+
+/** Whether the system has no more file descriptors or memory for connections. */
+function isExhausted(error: unknown): boolean {
+  const codes = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
+  return error instanceof Error && "code" in error &&
+    codes.some((code) => code === error.code);
 }
 
 function bind(hostname: string, port: number): Deno.TcpListener {

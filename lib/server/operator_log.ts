@@ -47,9 +47,12 @@ export async function openLog(
   });
 }
 
-/** Writes what is left of the log. */
-export async function closeLog(): Promise<void> {
-  await dispose();
+/** Writes what is left of the log, for at most `withinMs`: perhaps nobody reads it. */
+export async function closeLog(withinMs: number): Promise<void> {
+  const { promise: late, resolve } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, withinMs);
+  await Promise.race([dispose(), late]);
+  clearTimeout(timer);
 }
 
 function properties(record: LogRecord): string {

@@ -122,6 +122,10 @@ export class Outbox {
   #offered: Uint8Array | undefined;
   #refusing = false;
   #emptied: PromiseWithResolvers<void> | undefined;
+  /** How many events that only this member is told are not written yet, and how many of them were offered. */
+  #answers = 0;
+  #answersOffered = 0;
+  #answered: PromiseWithResolvers<void> | undefined;
 
   constructor(sink: Sink, turns: Turns, options: OutboxOptions) {
     this.#sink = sink;
@@ -146,23 +150,35 @@ export class Outbox {
     if (this.#render) this.#turns.write(this);
   }
 
-  /** Adds an event that only this member is told. */
-  tell(event: ChatEvent): void {
-    this.add(Batch.of(event));
+  /** Adds an event that only this member is told; a batch of one, if many will be told the same. */
+  tell(event: ChatEvent | Batch): void {
+    if (this.#refusing) return;
+    this.#answers++;
+    this.add(event instanceof Batch ? event : Batch.of(event));
+  }
+
+  /** How many answers, as {@linkcode tell} gives them, this member has not been sent. */
+  get answers(): number {
+    return this.#answers;
+  }
+
+  /** Resolves when this member has been sent all answers, or never will be. */
+  async answered(): Promise<void> {
+    if (this.#answers === 0 || this.#refusing) return;
+    this.#answered ??= Promise.withResolvers();
+    await this.#answered.promise;
   }
 
   /** Forgets what was not yet offered to the sink, says `last`, and takes nothing more. */
   cut(last: ChatEvent): void {
-    this.#stretches = [];
-    this.#waiting = [];
-    this.#waitingBytes = 0;
+    this.#forget();
     this.tell(last);
-    this.#refusing = true;
+    this.#refuse();
   }
 
   /** Takes nothing more; resolves when all that was taken is written, or can never be. */
   async end(): Promise<void> {
-    this.#refusing = true;
+    this.#refuse();
     if (
       this.#offered ||
       (this.#render && this.#stretches.length + this.#waiting.length > 0)
@@ -193,6 +209,7 @@ export class Outbox {
       const bytes = this.#waiting.length === 1 ? only! : concat(this.#waiting);
       this.#waiting = [];
       this.#waitingBytes = 0;
+      this.#answersOffered = this.#answers;
       this.#offer(bytes);
     } else {
       this.#emptied?.resolve();
@@ -205,16 +222,33 @@ export class Outbox {
         this.#offered = bytes;
         bytes = bytes.subarray(await this.#sink.write(bytes));
       }
+      this.#answers -= this.#answersOffered;
+      if (this.#answers === 0) this.#endWaiting();
     } catch {
       // The connection is gone. Whoever reads from it learns the same, and says why.
-      this.#refusing = true;
-      this.#stretches = [];
-      this.#waiting = [];
+      this.#forget();
+      this.#refuse();
     }
     this.#offered = undefined;
     if (this.#stretches.length + this.#waiting.length > 0) {
       this.#turns.write(this);
     } else this.#emptied?.resolve();
+  }
+
+  #forget(): void {
+    this.#stretches = [];
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+  }
+
+  #refuse(): void {
+    this.#refusing = true;
+    this.#endWaiting();
+  }
+
+  #endWaiting(): void {
+    this.#answered?.resolve();
+    this.#answered = undefined;
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { LineReader, REFUSE_TIMING_MARK } from "../lines.ts";
-import type { ChatEvent, Render } from "../message.ts";
+import { type ChatEvent, PEACEFUL, type Render } from "../message.ts";
 import * as text from "../wire/text.ts";
 import type { Hub, Member } from "./hub.ts";
 import type { Limits } from "./options.ts";
@@ -70,7 +70,11 @@ export class Session {
     }
     clearTimeout(silence);
     this.#inputEnded.resolve();
-    await this.part(why);
+    // Who has ended their input learns from the farewell that all of it was taken.
+    const farewell = this.#entered && why === PEACEFUL.endOfInput
+      ? ({ type: "bye", reason: why } as const)
+      : undefined;
+    await this.part(why, farewell);
   }
 
   /**
@@ -125,11 +129,11 @@ export class Session {
         })`;
       }
       if (count === null) {
-        this.#hear(this.#lines.end());
-        return "end of input";
+        await this.#hear(this.#lines.end());
+        return PEACEFUL.endOfInput;
       }
       if (!this.#parting) {
-        this.#hear(this.#lines.push(buffer.subarray(0, count)));
+        await this.#hear(this.#lines.push(buffer.subarray(0, count)));
       }
       if (this.#lines.overflowed) this.#refuseEndlessLine();
       // Read once a turn: whoever sends fast then fills batches, and not the others' outboxes.
@@ -137,12 +141,16 @@ export class Session {
     }
   }
 
-  #hear(lines: readonly string[]): void {
+  async #hear(lines: readonly string[]): Promise<void> {
     if (this.#lines.timingMarks > this.#timingMarks) this.#answerTimingMarks();
     if (this.#entered && this.#lines.telnet) this.#outbox.open(this.#render);
     for (const line of lines) {
       if (this.#parting) return;
       this.#obey(line);
+      // 2 KiB can ask for 400 long answers. Who asks for many waits for them, and nobody else does.
+      if (this.#outbox.answers >= this.#limits.maxAnswers) {
+        await this.#outbox.answered();
+      }
     }
   }
 
@@ -177,7 +185,7 @@ export class Session {
     if (!said) return;
     switch (said.type) {
       case "quit":
-        void this.part("quit", { type: "bye", reason: "you quit" });
+        void this.part("quit", { type: "bye", reason: PEACEFUL.quit });
         return;
       case "help":
         return this.#hub.tell(this.#member, { type: "help" });

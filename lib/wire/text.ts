@@ -7,6 +7,7 @@ import {
   type ChatEvent,
   type Command,
   MAX_MEMBERS_LISTED,
+  PEACEFUL,
   type Refusal,
 } from "../message.ts";
 
@@ -88,6 +89,15 @@ export function readRefusal(
   return reason !== undefined && ref !== undefined
     ? { reason, ref }
     : undefined;
+}
+
+/** Why the server closes, and whether it has taken all that was said; `undefined` if the line is no farewell. */
+export function readBye(
+  line: string,
+): { reason: string; peaceful: boolean } | undefined {
+  const reason = /^-- bye: (.*)$/su.exec(line)?.[1];
+  if (reason === undefined) return undefined;
+  return { reason, peaceful: Object.values<string>(PEACEFUL).includes(reason) };
 }
 
 function lines(event: ChatEvent): string[] {
