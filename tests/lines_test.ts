@@ -162,6 +162,37 @@ Deno.test("LineReader takes telnet negotiation out wherever it stands, and remem
   }
 });
 
+Deno.test("LineReader knows every command of telnet", () => {
+  for (let command = 241; command <= 254; command++) {
+    if (command === 250) continue;
+    const input = command > 250
+      ? bytes("a", 255, command, 1, "b\n")
+      : bytes("a", 255, command, "b\n");
+    assertEquals(read(input), {
+      lines: ["ab"],
+      telnet: true,
+      overflowed: false,
+    }, String(command));
+  }
+});
+
+Deno.test("LineReader never tires of subnegotiations that do end", () => {
+  const resized = [255, 250, 31, 0, 80, 0, 24, 255, 240];
+  const input = bytes(...Array(2000).fill(resized).flat(), "hi\n");
+  assertEquals(read(input), { lines: ["hi"], telnet: true, overflowed: false });
+});
+
+Deno.test("LineReader counts the timing marks it is asked for", () => {
+  const reader = new LineReader();
+  reader.push(bytes("a", 255, 253, 6, 255, 253, 1, 255, 251, 6, 255));
+  reader.push(bytes(253, 6, "\n"));
+  assertEquals(reader.timingMarks, 2);
+});
+
+Deno.test("LineReader leaves a byte order mark out of a line", () => {
+  assertEquals(read(bytes("\ufeff/who\n")).lines, ["/who"]);
+});
+
 Deno.test("LineReader takes a 255 that begins no negotiation for invalid text", () => {
   const cases: [Uint8Array, string[]][] = [
     [bytes(255, "\n"), ["\ufffd"]],

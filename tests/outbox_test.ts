@@ -188,6 +188,11 @@ Deno.test("Outbox is full when more than the limit is left of what was offered, 
   outbox.tell(said(""));
   await turns.ended();
   assertEquals(full.times, 1);
+  // Nor is it full again while nothing is taken.
+  for (let i = 0; i < 3; i++) {
+    outbox.tell(said("x".repeat(50)));
+    await turns.ended();
+  }
   // What was offered stays whole, then comes the last word instead of what was left.
   await stuck.take(5);
   await turns.ended();
@@ -230,6 +235,62 @@ Deno.test("Outbox.end() resolves when the sink fails, and at once when there is 
   const { outbox: silent } = outboxOn(new OpenSink(), turns);
   silent.tell(said("never opened, so nobody knows how to say it"));
   await silent.end();
+});
+
+Deno.test("Outbox.end() waits for a write that is under way", async () => {
+  const turns = new Turns();
+  const stuck = new StuckSink();
+  const { outbox } = outboxOn(stuck, turns);
+  outbox.open(countingRender().render);
+  outbox.tell(said("a"));
+  await turns.ended();
+  let ended = false;
+  const end = outbox.end().then(() => ended = true);
+  await turns.ended();
+  assertEquals(ended, false);
+  await stuck.take(2);
+  await end;
+});
+
+Deno.test("Outbox.answered() waits for the answers, and not for what everybody is told", async () => {
+  const turns = new Turns();
+  const stuck = new StuckSink();
+  const { outbox } = outboxOn(stuck, turns);
+  outbox.open(countingRender().render);
+  const batch = new Batch();
+  batch.add(said("to all"));
+  outbox.add(batch);
+  await outbox.answered();
+  outbox.tell(said("a"));
+  assertEquals(outbox.answers, 1);
+  await turns.ended();
+  let answered = false;
+  const waiting = outbox.answered().then(() => answered = true);
+  // What comes while the answer is being written is no part of it.
+  outbox.tell(said("b"));
+  await stuck.take(9);
+  await turns.ended();
+  assertEquals([answered, outbox.answers], [false, 1]);
+  await stuck.take(2);
+  await waiting;
+  assertEquals(outbox.answers, 0);
+  assertEquals(stuck.taken, "to all\na\nb\n");
+});
+
+Deno.test("Outbox.answered() resolves when the sink fails or nothing more is taken", async () => {
+  for (const how of ["fail", "end", "cut"] as const) {
+    const turns = new Turns();
+    const stuck = new StuckSink();
+    const { outbox } = outboxOn(stuck, turns);
+    outbox.open(countingRender().render);
+    outbox.tell(said("a"));
+    await turns.ended();
+    const waiting = outbox.answered();
+    if (how === "fail") stuck.fail(new Error("reset"));
+    else if (how === "end") void outbox.end();
+    else outbox.cut({ type: "bye", reason: "" });
+    await waiting;
+  }
 });
 
 Deno.test("Turns write to at most 100 outboxes before the event loop gets its turn", async () => {

@@ -1,0 +1,220 @@
+/** A session with a connection of which the test decides what is read and what is written. */
+
+import { setImmediate } from "node:timers";
+import { Hub } from "../lib/server/hub.ts";
+import { DEFAULT_LIMITS } from "../lib/server/options.ts";
+import { Turns } from "../lib/server/outbox.ts";
+import { Session } from "../lib/server/session.ts";
+import { assert, assertEquals } from "./assert.ts";
+import { Room, soon } from "./fixtures.ts";
+
+const encoder = new TextEncoder();
+const TIMING_MARK = [255, 253, 6];
+const REFUSAL = [255, 252, 6];
+
+/** What a session does to its connection. */
+class FakeConn {
+  readonly toRead: Uint8Array[] = [];
+  readonly bufferSizes: number[] = [];
+  readonly writes: Uint8Array[] = [];
+  readonly ended = Promise.withResolvers<null>();
+  closed = false;
+
+  get reads(): number {
+    return this.bufferSizes.length;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    this.bufferSizes.push(buffer.length);
+    const bytes = this.toRead.shift();
+    if (!bytes) return this.ended.promise;
+    buffer.set(bytes);
+    return Promise.resolve(bytes.length);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    this.writes.push(bytes);
+    return Promise.resolve(bytes.length);
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {
+    this.closed = true;
+  }
+}
+
+function run(conn: FakeConn): Promise<void> {
+  const limits = {
+    ...DEFAULT_LIMITS,
+    firstLineMs: 3_600_000,
+    partingMs: 3_600_000,
+  };
+  const turns = new Turns();
+  const hub = new Hub(turns, limits);
+  const session = new Session(
+    conn as unknown as Deno.Conn,
+    "somewhere",
+    hub,
+    turns,
+    limits,
+  );
+  return soon(session.run(), () => "the session does not end");
+}
+
+/** One turn of the event loop. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+Deno.test("Session reads at most once a turn, 2 KiB at a time", async () => {
+  const conn = new FakeConn();
+  for (let i = 0; i < 20; i++) conn.toRead.push(encoder.encode("hi\n"));
+  const running = run(conn);
+  let most = 0;
+  while (conn.reads < 21) {
+    const before = conn.reads;
+    await turn();
+    most = Math.max(most, conn.reads - before);
+  }
+  conn.ended.resolve(null);
+  await running;
+  assertEquals(most, 1);
+  assertEquals([...new Set(conn.bufferSizes)], [2048]);
+});
+
+Deno.test("Session reads on after an endless line, and closes only when the other side has closed", async () => {
+  const conn = new FakeConn();
+  for (let i = 0; i < 30; i++) conn.toRead.push(new Uint8Array(2048).fill(120));
+  const running = run(conn);
+  while (conn.reads < 31) await turn();
+  assertEquals(conn.closed, false);
+  conn.ended.resolve(null);
+  await running;
+  assert(conn.closed);
+});
+
+Deno.test("Session ends well when the other side is gone before it could be half-closed", async () => {
+  const conn = new FakeConn();
+  conn.closeWrite = () => Promise.reject(new Error("gone"));
+  conn.ended.resolve(null);
+  await run(conn);
+  assert(conn.closed);
+});
+
+Deno.test("Session answers timing marks one at a time, each of them and all of it", async () => {
+  const conn = new FakeConn();
+  const answers: PromiseWithResolvers<number>[] = [];
+  conn.write = (bytes) => {
+    conn.writes.push(bytes);
+    answers.push(Promise.withResolvers());
+    return answers.at(-1)!.promise;
+  };
+  conn.toRead.push(
+    Uint8Array.from([...TIMING_MARK, ...TIMING_MARK]),
+    Uint8Array.from(TIMING_MARK),
+  );
+  const running = run(conn);
+  while (conn.reads < 3) await turn();
+  assertEquals(answers.length, 1);
+  // Of the first answer, only one byte is taken at first.
+  const taken: number[] = [];
+  for (let i = 0; taken.length < 9; i++) {
+    while (answers.length <= i) await turn();
+    const count = i === 0 ? 1 : conn.writes[i]!.length;
+    taken.push(...conn.writes[i]!.subarray(0, count));
+    answers[i]!.resolve(count);
+  }
+  assertEquals(taken, [...REFUSAL, ...REFUSAL, ...REFUSAL]);
+  conn.ended.resolve(null);
+  await running;
+});
+
+Deno.test("Session answers a timing mark that comes after another was answered", async () => {
+  await using room = new Room();
+  const conn = await Deno.connect({
+    hostname: "127.0.0.1",
+    port: room.server.port,
+  });
+  for (let i = 0; i < 2; i++) {
+    await conn.write(Uint8Array.from(TIMING_MARK));
+    const buffer = new Uint8Array(10);
+    const count = await soon(
+      conn.read(buffer),
+      () => "no answer to the timing mark",
+    );
+    assertEquals([...buffer.subarray(0, count ?? 0)], REFUSAL);
+  }
+  conn.close();
+});
+
+Deno.test("Session outlives a timing mark that cannot be answered", async () => {
+  const conn = new FakeConn();
+  conn.write = () => Promise.reject(new Error("reset"));
+  conn.toRead.push(Uint8Array.from(TIMING_MARK));
+  const running = run(conn);
+  while (conn.reads < 2) await turn();
+  conn.ended.resolve(null);
+  await running;
+});
+
+Deno.test("Session heeds no further line of who does not take the answers to 16", async () => {
+  const conn = new FakeConn();
+  const gate = Promise.withResolvers<void>();
+  let written = "";
+  conn.write = async (bytes) => {
+    await gate.promise;
+    written += new TextDecoder().decode(bytes);
+    return bytes.length;
+  };
+  conn.toRead.push(
+    encoder.encode("/who\n".repeat(400)),
+    encoder.encode("/quit\n"),
+  );
+  const running = run(conn);
+  // The first 16 are offered, and nothing more happens: the second read does not come.
+  for (let i = 0; i < 100; i++) await turn();
+  assertEquals(conn.reads, 1);
+  conn.ended.resolve(null);
+  gate.resolve();
+  await running;
+  assertEquals(
+    written.split("\n").filter((line) => line === "-- 1 here: guest1").length,
+    400,
+  );
+});
+
+Deno.test("Session greets nobody again when the time for silence is over", async () => {
+  await using room = new Room({ firstLineMs: 300 });
+  using ann = await room.enter("ann");
+  using silent = await room.connect();
+  assertEquals(
+    await silent.line(),
+    "-- welcome, you are guest1; 1 other is here; /help lists the commands",
+  );
+  assertEquals(await ann.heard(), ["[guest1] entered room"]);
+});
+
+Deno.test("Session greets nobody who is parting", async () => {
+  await using room = new Room({ firstLineMs: 300 });
+  using ann = await room.enter("ann");
+  using endless = await room.connect();
+  await endless.send(new Uint8Array(8193).fill(120));
+  await endless.line();
+  // Greeted later, because they came later.
+  using silent = await room.connect();
+  await silent.line();
+  await ann.send("/who\n");
+  assertEquals(await ann.heard(), [
+    "[guest1] entered room",
+    "-- 2 here: ann, guest1",
+  ]);
+});
+
+Deno.test("Session closes at once when there is nothing to write but the farewell", async () => {
+  await using room = new Room();
+  using ann = await room.enter("ann");
+  await ann.send("said to nobody");
+  await ann.halfClose();
+  assertEquals(await ann.rest(), ["-- bye: end of input"]);
+});
