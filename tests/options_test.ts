@@ -63,6 +63,16 @@ Deno.test("serverOptions() says in one line what is wrong with a command line", 
     [["--port"], "--port needs a value: port to listen on; 0 takes a free one"],
     [["--host="], "--host needs a value: address to listen on"],
     [["--log", "xml"], '--log "xml" will not do: it is one of text, json'],
+    [["--_", "x"], "unknown flag --_"],
+    [["--_=x"], "unknown flag --_"],
+    [
+      ["--host", "a\nb"],
+      '--host "a\\nb" will not do: it is a name or an address, without blanks',
+    ],
+    [
+      ["--port", "100000"],
+      '--port "100000" will not do: a port is a whole number from 0 to 65535',
+    ],
     [["extra"], 'unexpected argument "extra"'],
     [["--", "extra"], 'unexpected argument "extra"'],
   ];
@@ -136,6 +146,16 @@ Deno.test("clientOptions() says in one line what is wrong with a command line", 
     [[":5000"], '":5000" is no address'],
     [["[::1"], '"[::1" is no address'],
     [[""], '"" is no address'],
+    [["a b"], '"a b" is no address'],
+    [["a\nb", "1"], '"a\\nb 1" is no address'],
+    [
+      ["1e3", "1e3"],
+      'port "1e3" will not do: a port is a whole number from 1 to 65535',
+    ],
+    [
+      ["--linger=-1"],
+      '--linger "-1" will not do: it is a number of seconds, such as 2 or 0.5',
+    ],
     [["a:"], 'port "" will not do: a port is a whole number from 1 to 65535'],
     [
       ["a", "0"],

@@ -172,6 +172,52 @@ Deno.test("chat-client comes as a guest, with a notice, when its name is refused
   });
 });
 
+Deno.test("chat-client takes only the first refusal of its name for that of its name", async () => {
+  await using room = new Room();
+  using _ann = await room.enter("ann");
+  for (const login of ["ann", "bob"]) {
+    await using client = clientProgram(login, String(room.server.port));
+    await client.write(`/nick ${login}\n`);
+    const { code, errors } = await client.result();
+    assertEquals(code, 1);
+    assertMatch(
+      errors.at(-1)!,
+      new RegExp(`^chat-client: refused, .*: /nick ${login}$`),
+    );
+  }
+});
+
+Deno.test("chat-client tells once that its name was refused", async () => {
+  await using room = new Room();
+  using ann = await room.enter("ann");
+  await using client = clientProgram("ann", String(room.server.port));
+  await ann.until("[guest1] entered room");
+  await ann.send("1\n2\n");
+  await client.out.until("<ann> 2");
+  await client.closeInput();
+  assertEquals((await client.errors.rest()).length, 1);
+});
+
+Deno.test("chat-client finds the login name in LOGNAME and USERNAME, too", async () => {
+  await using room = new Room();
+  for (const variable of ["LOGNAME", "USERNAME"]) {
+    const env = {
+      USER: "",
+      LOGNAME: "",
+      USERNAME: "",
+      [variable]: variable.toLowerCase(),
+    };
+    await using client = new Program(Deno.execPath(), [
+      ...CLIENT_ARGS,
+      String(room.server.port),
+    ], env);
+    assertEquals(
+      (await client.result()).out[0],
+      welcome(variable.toLowerCase(), "nobody else is here"),
+    );
+  }
+});
+
 Deno.test("chat-client comes as a guest, with a notice, when its name is none", async () => {
   await using room = new Room();
   await using client = clientProgram(

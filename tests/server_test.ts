@@ -1,11 +1,16 @@
 /** chat-server as a process: what it prints, how it fails, how it stops. */
 
+import { once } from "node:events";
+import { connect } from "node:net";
 import { assert, assertEquals, assertMatch } from "./assert.ts";
 import {
+  Lines,
   listening,
+  noReset,
   Program,
   SERVER_ARGS,
   serverProgram,
+  soon,
   testUnless,
   Visitor,
   without,
@@ -40,6 +45,10 @@ Deno.test("chat-server listens on the address it is told", async () => {
   );
   using visitor = new Visitor(await Deno.connect({ hostname: "::1", port }));
   await visitor.enter("ann");
+  assertEquals(
+    server.errors.seen.filter((line) => line.includes("warning")),
+    [],
+  );
 });
 
 Deno.test("chat-server --help and --version print to stdout and exit 0", async () => {
@@ -163,6 +172,36 @@ testUnless(
 );
 
 testUnless(
+  noReset,
+  "chat-server logs why a connection was lost or ended",
+  async () => {
+    await using server = serverProgram("--port", "0");
+    const port = await listening(server);
+    const bob = connect(port, "127.0.0.1");
+    bob.write("/nick bob\n");
+    await once(bob, "data");
+    bob.resetAndDestroy();
+    await server.errors.until(
+      / info left name=bob address=\S+ why="connection lost \(.+\)"$/,
+    );
+    using endless = await Visitor.connect(port);
+    await endless.send("x".repeat(8193));
+    await server.errors.until(/ info left address=\S+ why="endless line"$/);
+    using carl = await Visitor.connect(port);
+    await carl.enter("carl");
+    using slow = await Deno.connect({ hostname: "127.0.0.1", port });
+    await slow.write(new TextEncoder().encode("/nick slow\n"));
+    await carl.until("[slow] entered room");
+    do await carl.send(`${"x".repeat(1000)}\n`.repeat(100)); while (
+      !(await carl.heard()).includes("[slow] is offline")
+    );
+    await server.errors.until(
+      / info left name=slow address=\S+ why="reads too slowly"$/,
+    );
+  },
+);
+
+testUnless(
   unixOnly,
   "chat-server warns when it can be reached from other machines",
   async () => {
@@ -212,36 +251,99 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   );
 }
 
-Deno.test("chat-server goes on while nobody reads its log", async () => {
-  // A pipe of which nothing is read takes 64 KiB; three lines a connection are more than that.
+testUnless(
+  unixOnly,
+  "chat-server is told to stop twice as if once",
+  async () => {
+    await using server = serverProgram("--port", "0");
+    using ann = await Visitor.connect(await listening(server));
+    await ann.enter("ann");
+    server.signal("SIGINT");
+    await ann.until("-- bye: the server is stopping");
+    // Not closed yet, because ann is still there.
+    server.signal("SIGINT");
+    server.signal("SIGTERM");
+    ann.close();
+    assertEquals(await server.exit(), 0);
+  },
+);
+
+/** A server whose log goes into a pipe that nobody reads, and where it listens. */
+async function unreadServer(): Promise<
+  { process: Deno.ChildProcess; port: number }
+> {
   const process = new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      "--allow-net",
-      "server.ts",
-      "--port",
-      "0",
-    ],
+    args: [...SERVER_ARGS, "--port", "0"],
     stdin: "null",
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const reader = process.stdout.pipeThrough(new TextDecoderStream())
-    .getReader();
-  const port = Number(/:(\d+)\n/.exec((await reader.read()).value ?? "")?.[1]);
-  for (let i = 0; i < 700; i++) {
-    using visitor = await Visitor.connect(port);
-    await visitor.enter(`visitor${i}`);
-    await visitor.send("/quit\n");
-    await visitor.rest();
-  }
-  process.kill("SIGKILL");
-  await reader.cancel();
-  await process.stderr.cancel();
-  await process.status;
-});
+  const out = new Lines(process.stdout.pipeThrough(new TextDecoderStream()));
+  return {
+    process,
+    port: Number(/:(\d+)\n$/.exec(await out.next() ?? "")?.[1]),
+  };
+}
+
+/** Comes and goes, which takes three lines of the log. */
+async function visit(port: number, name: string): Promise<void> {
+  using visitor = await Visitor.connect(port);
+  await visitor.enter(name);
+  await visitor.send("/quit\n");
+  await visitor.rest();
+}
+
+testUnless(
+  unixOnly,
+  "chat-server goes on, and stops, while nobody reads its log",
+  async () => {
+    const { process, port } = await unreadServer();
+    // A pipe takes 64 KiB, and three lines are more than 200 bytes.
+    for (let i = 0; i < 700; i++) await visit(port, `visitor${i}`);
+    process.kill("SIGTERM");
+    const { code } = await soon(
+      process.status,
+      () => "the server does not stop",
+    );
+    await process.stderr.cancel();
+    assertEquals(code, 0);
+  },
+);
+
+testUnless(
+  unixOnly,
+  "chat-server goes on when nobody can read its log any more",
+  async () => {
+    const { process, port } = await unreadServer();
+    await process.stderr.cancel();
+    for (let i = 0; i < 100; i++) await visit(port, `visitor${i}`);
+    process.kill("SIGTERM");
+    assertEquals(
+      (await soon(process.status, () => "the server does not stop")).code,
+      0,
+    );
+  },
+);
+
+testUnless(
+  Deno.build.os === "linux" ? undefined : "only Linux has /dev/full",
+  "chat-server says in one line that it cannot say where it listens",
+  async () => {
+    await using shell = new Program("sh", [
+      "-c",
+      'exec "$@" > /dev/full',
+      "sh",
+      Deno.execPath(),
+      ...SERVER_ARGS,
+      "-p",
+      "0",
+    ]);
+    const { code, errors } = await shell.result();
+    assertEquals(code, 1);
+    assertEquals(errors.length, 1);
+    assertMatch(errors[0]!, /^chat-server: .*No space left on device/);
+  },
+);
 
 testUnless(
   without("sh"),
