@@ -6,6 +6,8 @@ import type { Canvas } from "../lib/client/screen.ts";
 /** A terminal of a given size, with its scrollback. */
 export class Glass implements Canvas {
   readonly #terminal: InstanceType<typeof xterm.Terminal>;
+  #savedAt: number | undefined;
+  #fault: string | undefined;
 
   constructor(columns: number, rows: number) {
     this.#terminal = new xterm.Terminal({
@@ -13,6 +15,21 @@ export class Glass implements Canvas {
       rows,
       scrollback: 100_000,
       allowProposedApi: true,
+    });
+    // xterm.js keeps a saved cursor with its line, and most terminals with its place on the screen. So nothing may
+    // scroll, and nothing be resized, between saving it (ESC 7) and returning to it (ESC 8).
+    const scrolled = () => this.#terminal.buffer.active.baseY;
+    this.#terminal.onResize(() => this.#savedAt = undefined);
+    this.#terminal.parser.registerEscHandler({ final: "7" }, () => {
+      this.#savedAt = scrolled();
+      return false;
+    });
+    this.#terminal.parser.registerEscHandler({ final: "8" }, () => {
+      if (this.#savedAt !== scrolled()) {
+        this.#fault ??=
+          "returned to a saved cursor that means nothing any more";
+      }
+      return false;
     });
   }
 
@@ -30,9 +47,15 @@ export class Glass implements Canvas {
     this.#terminal.resize(columns, rows);
   }
 
+  /** Whether the cursor was saved since the last resize. */
+  get isDrawn(): boolean {
+    return this.#savedAt !== undefined;
+  }
+
   /** Resolves when all that was written is shown. */
-  settled(): Promise<void> {
-    return new Promise((resolve) => this.#terminal.write("", resolve));
+  async settled(): Promise<void> {
+    await new Promise<void>((resolve) => this.#terminal.write("", resolve));
+    if (this.#fault) throw new Error(this.#fault);
   }
 
   /** The rows of the screen, without the blanks at their ends. */

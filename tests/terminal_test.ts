@@ -3,6 +3,7 @@
 import { assert, assertEquals } from "./assert.ts";
 import {
   CLIENT_ARGS,
+  Program,
   Room,
   soon,
   testUnless,
@@ -27,6 +28,8 @@ class Desk implements AsyncDisposable {
   readonly #glass: Glass;
   readonly #showing: Promise<void>;
   #changed = Promise.withResolvers<void>();
+  /** The client's process id: the first line that the shell prints. */
+  #client: number | undefined;
 
   constructor(
     port: number,
@@ -38,7 +41,7 @@ class Desk implements AsyncDisposable {
     const client = [Deno.execPath(), ...CLIENT_ARGS, ...flags, String(port)]
       .map((word) => `'${word}'`).join(" ");
     const session = `stty cols ${columns} rows ${rows}; before=$(stty -g); ` +
-      `sh -c 'echo pid $$; exec "$@"' sh ${client}; code=$?; ` +
+      `sh -c 'echo pid $$; tty; exec "$@"' sh ${client}; code=$?; ` +
       `[ "$(stty -g)" = "$before" ] && echo "exit $code, sane" || { stty sane; echo "exit $code, NOT sane"; }`;
     this.#process = new Deno.Command("script", {
       args: ["--quiet", "--flush", "--command", session, "/dev/null"],
@@ -60,6 +63,9 @@ class Desk implements AsyncDisposable {
     for await (const bytes of this.#process.stdout) {
       this.#glass.write(bytes);
       await this.#glass.settled();
+      this.#client ??=
+        Number(/^pid (\d+)$/.exec(this.#glass.lines()[0] ?? "")?.[1]) ||
+        undefined;
       this.#changed.resolve();
       this.#changed = Promise.withResolvers();
     }
@@ -93,21 +99,35 @@ class Desk implements AsyncDisposable {
     return this.#glass.screen();
   }
 
-  /** The client's process id: the first line that the shell prints. */
-  async clientPid(): Promise<number> {
-    const lines = await this.until(([first]) => /^pid \d+$/.test(first ?? ""));
-    return Number(lines[0]!.slice(4));
+  /** Sends the client a signal. */
+  kill(signal: Deno.Signal): void {
+    Deno.kill(this.#client!, signal);
+  }
+
+  /** Makes the terminal wider or narrower, and waits until the client has drawn its input for that. */
+  async resize(columns: number): Promise<void> {
+    await this.#glass.resize(columns, this.#glass.size().rows);
+    const [, name] = await this.until(([, name]) =>
+      name?.startsWith("/dev/") ?? false
+    );
+    await new Deno.Command("stty", {
+      args: ["-F", name!, "cols", String(columns)],
+    }).output();
+    await this.until(() => this.#glass.isDrawn);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended.
+    // Its input ends, and with it what holds the pseudo-terminal.
+    for (const pid of [this.#client, this.#process.pid]) {
+      try {
+        if (pid) Deno.kill(pid, "SIGKILL");
+      } catch {
+        // It has ended.
+      }
     }
     await this.#keyboard.abort().catch(() => {});
     await this.#process.status;
-    await this.#showing;
+    await soon(this.#showing, () => "somebody holds the pseudo-terminal");
   }
 }
 
@@ -140,7 +160,9 @@ terminalTest(
     assertEquals(await bob.line(), "<ann> hello");
     await bob.send("hi ann\n");
     assertEquals(
-      (await ann.until((lines) => lines.includes("<bob> hi ann"))).slice(1),
+      (await ann.until((lines) =>
+        lines.includes("<bob> hi ann") && lines.at(-1) === "you>"
+      )).slice(2),
       [
         WELCOME,
         "you> hello",
@@ -173,7 +195,9 @@ terminalTest(
       await bob.send(`more ${i}\n`);
     }
     const last = `<bob> ${sent.at(-1)}`;
-    const shown = await ann.until((lines) => lines.includes(last));
+    const shown = await ann.until((lines) =>
+      lines.includes(last) && lines.at(-1) === ", 日本語 too"
+    );
     assertEquals(
       shown.filter((line) => line.startsWith("<bob>")),
       sent.map((text) => `<bob> ${text}`),
@@ -208,7 +232,7 @@ terminalTest(
       "<ann> two",
       "<ann> three",
     ]);
-    assertEquals((await ann.untilLast("you>")).slice(2), [
+    assertEquals((await ann.untilLast("you>")).slice(3), [
       "you> one",
       "you> two",
       "you> three",
@@ -246,8 +270,10 @@ terminalTest(
       "\x1b[2J\x1b[H\x1b]0;title\x07one\rtwo\b\u009b5mthree\u202e\n",
     );
     const shown = "[2J[H]0;titleonetwo5mthree";
-    const lines = await ann.until((lines) => lines.includes(shown));
-    assertEquals(lines.slice(1), [shown, "you>"]);
+    const lines = await ann.until((lines) =>
+      lines.includes(shown) && lines.at(-1) === "you>"
+    );
+    assertEquals(lines.slice(2), [shown, "you>"]);
     listener.close();
   },
 );
@@ -293,7 +319,7 @@ for (
       using _bob = bob;
       await ann.type("half a li");
       await ann.untilLast("you> half a li");
-      Deno.kill(await ann.clientPid(), signal);
+      ann.kill(signal);
       const lines = await ann.until((lines) =>
         lines.at(-1)!.startsWith("exit")
       );
@@ -332,7 +358,7 @@ terminalTest(
     const lines = await ann.until((lines) =>
       lines.at(-1)?.startsWith("exit") ?? false
     );
-    assertEquals(lines.slice(1), [
+    assertEquals(lines.slice(2), [
       `chat-client: cannot connect to 127.0.0.1:${port}: nobody listens there`,
       "exit 1, sane",
     ]);
@@ -348,7 +374,9 @@ terminalTest(
     const notice =
       '-- the name "ann" was refused, that name is taken; you are guest1';
     assertEquals(
-      (await ann.until((lines) => lines.includes(notice))).slice(1),
+      (await ann.until((lines) =>
+        lines.includes(notice) && lines.at(-1) === "you>"
+      )).slice(2),
       [
         "-- refused (that name is taken): /nick ann",
         WELCOME.replace("ann", "guest1"),
@@ -363,3 +391,119 @@ terminalTest(
     assert(!lines.join().includes("chat-client:"));
   },
 );
+
+terminalTest(
+  "chat-client draws its input anew when the terminal is resized",
+  async () => {
+    await using room = new Room();
+    const { ann, bob } = await desk(room, 60, 10);
+    await using _ann = ann;
+    using _bob = bob;
+    await ann.type("half a line");
+    await ann.untilLast("you> half a line");
+    for (const columns of [90, 40, 60]) {
+      await ann.resize(columns);
+      const text = `${columns} columns, and ${"x".repeat(columns)}`;
+      await bob.send(`${text}\n`);
+      await ann.until((lines) =>
+        lines.includes(`<bob> ${text}`) && lines.at(-1) === "you> half a line"
+      );
+    }
+    const shown = await ann.untilLast("you> half a line");
+    assertEquals(shown.filter((line) => line.startsWith("you>")), [
+      "you> half a line",
+    ]);
+    await ann.type("\x02\x02-\r");
+    assertEquals(await bob.line(), "<ann> half a li-ne");
+  },
+);
+
+terminalTest(
+  "chat-client is not stopped with the terminal in raw mode",
+  async () => {
+    await using room = new Room();
+    const { ann, bob } = await desk(room);
+    await using _ann = ann;
+    using _bob = bob;
+    for (const signal of ["SIGTSTP", "SIGTTIN", "SIGTTOU"] as const) {
+      ann.kill(
+        signal,
+      );
+    }
+    await ann.type("\x1ahi\r");
+    assertEquals(await bob.line(), "<ann> hi");
+  },
+);
+
+terminalTest(
+  "chat-client quits at Ctrl-D only in an empty line; otherwise it deletes",
+  async () => {
+    await using room = new Room();
+    const { ann, bob } = await desk(room);
+    await using _ann = ann;
+    using _bob = bob;
+    await ann.type("ab\x01\x04\r");
+    assertEquals(await bob.line(), "<ann> b");
+  },
+);
+
+terminalTest(
+  "chat-client gives the terminal back before it waits for a server, 10 s at most",
+  async () => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    await using ann = new Desk(listener.addr.port, 80, 8);
+    using server = new Visitor(await listener.accept());
+    listener.close();
+    await ann.untilLast("you>");
+    await ann.type("half\x03");
+    assertEquals(await server.rest(), ["/nick ann"]);
+    // The terminal echoes again what is typed, and shows what the server still says.
+    await server.send("still here\n");
+    const lines = await ann.until((lines) => lines.at(-1)!.startsWith("exit"));
+    assertEquals(lines.slice(2), [
+      "you> half",
+      "still here",
+      "chat-client: the server has not answered everything within 10 s",
+      "exit 1, sane",
+    ]);
+  },
+);
+
+for (
+  const [command, how] of [["echo hi | CLIENT", "its input is a pipe"], [
+    "CLIENT | cat",
+    "its output is",
+  ]] as const
+) {
+  terminalTest(
+    `chat-client is no terminal program when only ${how}`,
+    async () => {
+      await using room = new Room();
+      using ann = await room.enter("ann");
+      const client = [Deno.execPath(), ...CLIENT_ARGS, String(room.server.port)]
+        .join(" ");
+      const line = `stty -echo; ${command.replace("CLIENT", client)}; echo end`;
+      await using script = new Program("script", [
+        "--quiet",
+        "--flush",
+        "--command",
+        line,
+        "/dev/null",
+      ], {
+        USER: "bob",
+        SHELL: "/bin/sh",
+      });
+      await ann.until("[bob] entered room");
+      if (how === "its output is") await script.write("hi\n");
+      await ann.until("<bob> hi");
+      if (how === "its output is") await script.write("\x04");
+      assertEquals(
+        (await script.out.until(/^end/)).map((line) => line.trimEnd()),
+        [
+          "-- welcome, you are bob; 1 other is here; /help lists the commands",
+          "-- bye: end of input",
+        ],
+      );
+    },
+  );
+}
