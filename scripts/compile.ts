@@ -251,7 +251,8 @@ function reason(errors: string): string {
   return cause?.replace(/^\d+: /, "") ?? error ?? "it does not say why";
 }
 
-function fileName(name: string, target: string): string {
+/** What the executable of a program is called on a platform. */
+export function fileName(name: string, target: string): string {
   return target.includes("windows") ? `${name}.exe` : name;
 }
 

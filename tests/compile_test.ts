@@ -1,10 +1,11 @@
 /** The executables: that they are made, that they talk, and how making them fails. */
 
-import { CompileError, extractRuntime } from "../scripts/compile.ts";
+import { CompileError, extractRuntime, fileName } from "../scripts/compile.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
 import {
   listening,
   Program,
+  SourcesCopy,
   testUnless,
   Visitor,
   without,
@@ -14,6 +15,12 @@ const ROOT = new URL("../", import.meta.url);
 const EXE = Deno.build.os === "windows" ? ".exe" : "";
 const SERVER = `dist/chat-server${EXE}`;
 const CLIENT = `dist/chat-client${EXE}`;
+
+const FROM_NPM =
+  "Deno's runtime cannot be downloaded here: taking compiler and runtime from npm instead";
+
+/** Whether this network made the first test below take that way. */
+let tookNpm = false;
 
 /** What `deno task compile` runs, with the permissions it has there. */
 function compile(flags: string[], env: Record<string, string> = {}): Program {
@@ -52,12 +59,8 @@ Deno.test("deno task compile makes both programs, and leaves nothing else", asyn
   assertEquals({ code, errors }, { code: 0, errors: [] });
   assertEquals(out.slice(-2), [SERVER, CLIENT]);
   // Where Deno's own site cannot be reached, one line says which way was taken instead.
-  for (const line of out.slice(0, -2)) {
-    assertEquals(
-      line,
-      "Deno's runtime cannot be downloaded here: taking compiler and runtime from npm instead",
-    );
-  }
+  tookNpm = out.length > 2;
+  assertEquals(out.slice(0, -2), tookNpm ? [FROM_NPM] : []);
   assertEquals(await filesIn("dist"), [
     `chat-client${EXE}`,
     `chat-server${EXE}`,
@@ -214,6 +217,114 @@ Deno.test("The compiled programs say which version they are, and what is wrong w
       /^chat-(server|client): unknown flag --frobnicate \(--help tells more\)$/,
     );
   }
+});
+
+Deno.test("The executables have the permissions that they need, and no more", async () => {
+  const needed = [
+    [SERVER, { allow_net: [] }],
+    [CLIENT, { allow_net: [], allow_env: ["USER", "LOGNAME", "USERNAME"] }],
+  ] as const;
+  for (const [file, permissions] of needed) {
+    const bytes = await Deno.readFile(new URL(file, ROOT));
+    const found = [
+      ...new TextDecoder("latin1").decode(bytes).matchAll(
+        /"permissions":(\{[^}]*\})/g,
+      ),
+    ];
+    assertEquals(found.length, 1, file);
+    const { prompt, ...flags } = JSON.parse(found[0]![1]!);
+    // What may be imported says nothing here: everything is in the bundle.
+    const allowed = Object.entries(flags).filter(([name, value]) =>
+      name.startsWith("allow_") && name !== "allow_import" && value !== null
+    );
+    assertEquals<unknown>(Object.fromEntries(allowed), permissions);
+    assertEquals(prompt, false);
+  }
+});
+
+/** Compiles a copy of the sources after one of them was changed, and says what came of it. */
+async function compileChanged(file: string, from: string | RegExp, to: string) {
+  await using copy = await SourcesCopy.make();
+  const text = await Deno.readTextFile(`${copy.folder}/${file}`);
+  assert(text.search(from) >= 0, `${file} has no ${from}`);
+  await Deno.writeTextFile(`${copy.folder}/${file}`, text.replace(from, to));
+  await using program = new Program(Deno.execPath(), [
+    ...[
+      "run",
+      "--quiet",
+      "--no-lock",
+      "--no-prompt",
+      "--allow-read",
+      "--allow-write",
+      "--allow-run",
+    ],
+    `${copy.folder}/scripts/compile.ts`,
+  ]);
+  const { code, errors } = await program.result();
+  const left = await Array.fromAsync(
+    Deno.readDir(copy.folder),
+    ({ name }) => name,
+  );
+  return {
+    code,
+    errors,
+    left: left.filter((name) =>
+      name === "dist" || name.startsWith(".compile-")
+    ),
+  };
+}
+
+Deno.test("A program that cannot be bundled is one clear line, and the other is not left alone in dist/", async () => {
+  const { code, errors, left } = await compileChanged(
+    "client.ts",
+    "./lib/client/pipe.ts",
+    "./lib/client/none.ts",
+  );
+  assertEquals({ code, left }, { code: 1, left: [] });
+  assertMatch(errors.join("\n"), /^compile: cannot bundle client\.ts: [^\n]+$/);
+});
+
+Deno.test("A runtime from npm with another hash is one clear line, and leaves nothing in dist/", async () => {
+  if (!tookNpm) {
+    // deno-lint-ignore no-console -- a skipped test says why
+    return console.log("skipped: here the runtime comes from Deno's own site");
+  }
+  const { code, errors, left } = await compileChanged(
+    "scripts/compile.ts",
+    /"[0-9a-f]{64}"/,
+    `"${"0".repeat(64)}"`,
+  );
+  assertEquals({ code, left }, { code: 1, left: [] });
+  assertMatch(
+    errors.join("\n"),
+    /^compile: the runtime from npm is not the expected one: its SHA-256 is [0-9a-f]{64}$/,
+  );
+});
+
+Deno.test("deno task compile names the platforms it can compile for", async () => {
+  await using program = compile(["--target"]);
+  assertMatch(
+    (await program.result()).errors.join("\n"),
+    /^compile: --target needs a value: /,
+  );
+  await using wrong = compile(["--target", "x"]);
+  const platforms =
+    "x86_64-unknown-linux-gnu, aarch64-unknown-linux-gnu, x86_64-apple-darwin, aarch64-apple-darwin, " +
+    "x86_64-pc-windows-msvc";
+  assertEquals((await wrong.result()).errors, [
+    `compile: --target "x" will not do: it is one of ${platforms} (--help tells more)`,
+  ]);
+});
+
+Deno.test("An executable for Windows is called .exe", () => {
+  assertEquals(
+    fileName("chat-server", "x86_64-pc-windows-msvc"),
+    "chat-server.exe",
+  );
+  assertEquals(
+    fileName("chat-server", "x86_64-unknown-linux-gnu"),
+    "chat-server",
+  );
 });
 
 Deno.test("Compiling for an unsupported platform is one clear line", async () => {

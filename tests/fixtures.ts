@@ -392,3 +392,49 @@ export async function listening(server: Program): Promise<number> {
   }
   return Number(port);
 }
+
+const ROOT = new URL("../", import.meta.url);
+
+/** All files below a folder of the project, as paths from its root. */
+async function filesBelow(folder: string): Promise<string[]> {
+  const files: string[] = [];
+  for await (
+    const { name, isDirectory } of Deno.readDir(new URL(folder, ROOT))
+  ) {
+    const path = `${folder}/${name}`;
+    files.push(...isDirectory ? await filesBelow(path) : [path]);
+  }
+  return files;
+}
+
+/** A copy of all that the programs are made from, in a folder of its own that goes with it. */
+export class SourcesCopy implements AsyncDisposable {
+  readonly folder: string;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async make(): Promise<SourcesCopy> {
+    const folder = await Deno.makeTempDir();
+    const files = [
+      "deno.json",
+      "deno.lock",
+      "server.ts",
+      "client.ts",
+      "scripts/compile.ts",
+      ...await filesBelow("lib"),
+    ];
+    for (const file of files) {
+      await Deno.mkdir(`${folder}/${file}`.replace(/\/[^/]*$/, ""), {
+        recursive: true,
+      });
+      await Deno.copyFile(new URL(file, ROOT), `${folder}/${file}`);
+    }
+    return new SourcesCopy(folder);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.folder, { recursive: true });
+  }
+}

@@ -2,7 +2,13 @@
 
 import config from "../deno.json" with { type: "json" };
 import { assert, assertEquals, assertMatch } from "./assert.ts";
-import { CLIENT_ARGS, listening, Program, SERVER_ARGS } from "./fixtures.ts";
+import {
+  CLIENT_ARGS,
+  listening,
+  Program,
+  SERVER_ARGS,
+  SourcesCopy,
+} from "./fixtures.ts";
 
 const read = (file: string) =>
   Deno.readTextFile(new URL(`../${file}`, import.meta.url));
@@ -30,6 +36,40 @@ Deno.test("deno.json has the tasks, each with the permissions it needs and no mo
     commands["dev"],
     `deno ${flags(SERVER_ARGS).replace("run ", "run --watch ")}`,
   );
+});
+
+Deno.test("deno.json is strict, needs no node_modules, and has a lock", async () => {
+  const strict = [
+    "strict",
+    "exactOptionalPropertyTypes",
+    "noImplicitOverride",
+    "noUncheckedIndexedAccess",
+    "noUnusedLocals",
+    "noUnusedParameters",
+  ] as const;
+  for (const option of strict) {
+    assertEquals(config.compilerOptions[option], true, option);
+  }
+  assertEquals(config.nodeModulesDir, "none");
+  assertEquals(
+    commands["check"],
+    "deno fmt --check && deno lint && deno check",
+  );
+  const lock = JSON.parse(await read("deno.lock"));
+  for (const specifier of Object.values(config.imports)) {
+    const name = /^npm:((?:@[^/]+\/)?[^@/]+@[^/]+)/.exec(specifier)?.[1];
+    assert(lock.specifiers[`npm:${name}`], specifier);
+  }
+});
+
+Deno.test("CI checks, tests and compiles on Linux, macOS and Windows", async () => {
+  const workflow = await read(".github/workflows/ci.yml");
+  for (const system of ["ubuntu", "macos", "windows"]) {
+    assert(workflow.includes(`${system}-latest`), system);
+  }
+  for (const task of ["check", "test", "compile"]) {
+    assert(workflow.includes(`run: deno task ${task}\n`), task);
+  }
 });
 
 Deno.test("The compiled programs get the permissions that deno.json gives them, and no more", async () => {
@@ -84,45 +124,15 @@ Deno.test("ARCHITECTURE.md names every file of lib/ and every dependency", async
 });
 
 Deno.test("deno task dev starts the server again when a file changes", async () => {
-  const copy = await Deno.makeTempDir();
-  try {
-    for (const file of ["deno.json", "deno.lock", "server.ts"]) {
-      await Deno.copyFile(
-        new URL(`../${file}`, import.meta.url),
-        `${copy}/${file}`,
-      );
-    }
-    for (const file of await filesBelow("lib")) {
-      await Deno.mkdir(`${copy}/${file}`.replace(/\/[^/]*$/, ""), {
-        recursive: true,
-      });
-      await Deno.copyFile(
-        new URL(`../${file}`, import.meta.url),
-        `${copy}/${file}`,
-      );
-    }
-    const words = commands["dev"]!.replace(
-      "server.ts",
-      `${copy}/server.ts --port 0`,
-    ).split(" ").slice(1);
-    await using dev = new Program(Deno.execPath(), words);
-    await listening(dev);
-    await Deno.writeTextFile(`${copy}/lib/message.ts`, "\n", { append: true });
-    await listening(dev);
-  } finally {
-    await Deno.remove(copy, { recursive: true });
-  }
+  await using copy = await SourcesCopy.make();
+  const words = commands["dev"]!.replace(
+    "server.ts",
+    `${copy.folder}/server.ts --port 0`,
+  ).split(" ").slice(1);
+  await using dev = new Program(Deno.execPath(), words);
+  await listening(dev);
+  await Deno.writeTextFile(`${copy.folder}/lib/message.ts`, "\n", {
+    append: true,
+  });
+  await listening(dev);
 });
-
-async function filesBelow(folder: string): Promise<string[]> {
-  const files: string[] = [];
-  for await (
-    const { name, isDirectory } of Deno.readDir(
-      new URL(`../${folder}`, import.meta.url),
-    )
-  ) {
-    const path = `${folder}/${name}`;
-    files.push(...isDirectory ? await filesBelow(path) : [path]);
-  }
-  return files;
-}
