@@ -77,9 +77,10 @@ export class Link {
     );
   }
 
-  /** What the server says, a few lines at a time, until it says no more. Clean of control characters.
+  /**
+   * What the server says, a few lines at a time and clean of control characters, until it closes.
    *
-   * @throws {LinkError} if the link is lost: if it ends before {@linkcode end} was called
+   * @throws {LinkError} if the link is lost, or closed before all that was sent was taken
    */
   async *receive(): AsyncGenerator<Arrival[]> {
     const buffer = new Uint8Array(64 * 1024);
@@ -97,7 +98,7 @@ export class Link {
     this.#checkFarewell();
   }
 
-  /** Whether the server has closed in peace, and has taken all that was sent. */
+  /** @throws {LinkError} unless the server has closed in peace, and has taken all that was sent */
   #checkFarewell(): void {
     const closed = "the server closed the connection";
     if (this.#bye?.peaceful) return;
