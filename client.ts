@@ -4,6 +4,7 @@
  * the client print errors or exit.
  */
 
+import { describe } from "./lib/fault.ts";
 import { UsageError } from "./lib/flags.ts";
 import { Link } from "./lib/client/link.ts";
 import { clientOptions } from "./lib/client/options.ts";
@@ -19,16 +20,15 @@ async function main(): Promise<number> {
     console.log(options.print);
     return 0;
   }
-  const link = await Link.connect(options, options.name);
+  const link = await Link.connect(options, options.name, CLOSING_MS);
   if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
-    return await talkInTerminal(link, CLOSING_MS);
+    return await talkInTerminal(link);
   }
   const allTaken = await talkInPipe(link, {
     input: Deno.stdin.readable,
     print: writeOut,
     notify: complain,
     lingerMs: options.lingerMs,
-    closingMs: CLOSING_MS,
   });
   return allTaken ? 0 : 1;
 }
@@ -61,10 +61,6 @@ function fail(error: unknown): number {
   }
   complain(describe(error));
   return 1;
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 Deno.exit(await main().catch(fail));

@@ -4,6 +4,7 @@
  * or exit.
  */
 
+import { describe } from "./lib/fault.ts";
 import { UsageError } from "./lib/flags.ts";
 import { ChatServer } from "./lib/server/listen.ts";
 import { closeLog, openLog } from "./lib/server/operator_log.ts";
@@ -45,9 +46,8 @@ function stopSignal(): Promise<void> {
 /** Says what went wrong, in one line, and gives the exit code that belongs to it. */
 function fail(error: unknown): number {
   const usage = error instanceof UsageError;
-  const message = error instanceof Error ? error.message : String(error);
   console.error(
-    `chat-server: ${message}${usage ? " (--help tells more)" : ""}`,
+    `chat-server: ${describe(error)}${usage ? " (--help tells more)" : ""}`,
   );
   return usage ? 2 : 1;
 }

@@ -25,10 +25,11 @@ export const REFUSE_TIMING_MARK: Uint8Array = Uint8Array.of(
 
 /**
  * What never reaches another terminal: C0 but TAB, DEL, C1, the bidirectional embeddings, overrides and
- * isolates, and the two separators that some programs take for the end of a line.
+ * isolates, the two separators that some programs take for the end of a line, and the byte order mark.
  */
-// deno-lint-ignore no-control-regex
-const FORBIDDEN = /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]/g;
+const FORBIDDEN =
+  // deno-lint-ignore no-control-regex
+  /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
 /** `text` without the characters that could steer or confuse the terminal it is shown on. */
 export function clean(text: string): string {
@@ -52,7 +53,7 @@ export class LineReader {
   overflowed = false;
 
   readonly #maxBytes: number;
-  readonly #decoder = new TextDecoder();
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #negotiation: Negotiation;
   #begun = new Uint8Array();
   #begunBytes = 0;

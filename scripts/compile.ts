@@ -8,6 +8,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import { describe } from "../lib/fault.ts";
 import { oneOf, parseFlags, UsageError } from "../lib/flags.ts";
 
 /** A step failed; the message says which and why, in one line. */
@@ -259,8 +260,9 @@ export function fileName(name: string, target: string): string {
 /** Says what went wrong, in one line, and gives the exit code that belongs to it. */
 function fail(error: unknown): number {
   const usage = error instanceof UsageError;
-  const message = error instanceof Error ? error.message : String(error);
-  console.error(`compile: ${message}${usage ? " (--help tells more)" : ""}`);
+  console.error(
+    `compile: ${describe(error)}${usage ? " (--help tells more)" : ""}`,
+  );
   return usage ? 2 : 1;
 }
 

@@ -49,6 +49,8 @@ const SHARED = [
   "lib/lines.ts",
   "lib/flags.ts",
   "lib/version.ts",
+  "lib/address.ts",
+  "lib/fault.ts",
 ];
 
 Deno.test("Every file of lib/ is part of a program", async () => {

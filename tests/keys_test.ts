@@ -72,3 +72,9 @@ Deno.test("KeyReader gives a paste as one text, with its ends of lines, in howev
   assertEquals(read(paste), expected);
   assertEquals(read(...paste), expected);
 });
+
+Deno.test("KeyReader gives up a paste without end at Ctrl-C, and keeps what came of it", () => {
+  assertEquals(read("\x1b[200~one\n", "two", "\x03"), [{ text: "one\ntwo" }, {
+    name: "interrupt",
+  }]);
+});

@@ -29,7 +29,7 @@ Deno.test("The limits are those of the design", () => {
     maxMessageBytes: 1024,
     maxLineBytes: 8192,
     maxWaitingBytes: 98304,
-    maxAnswers: 16,
+    maxAnswerBytes: 16_384,
     firstLineMs: 150,
     partingMs: 2000,
     acceptPauseMs: 200,

@@ -262,7 +262,7 @@ Deno.test("Outbox.answered() waits for the answers, and not for what everybody i
   outbox.add(batch);
   await outbox.answered();
   outbox.tell(said("a"));
-  assertEquals(outbox.answers, 1);
+  assertEquals(outbox.answerBytes, 2);
   await turns.ended();
   let answered = false;
   const waiting = outbox.answered().then(() => answered = true);
@@ -270,10 +270,10 @@ Deno.test("Outbox.answered() waits for the answers, and not for what everybody i
   outbox.tell(said("b"));
   await stuck.take(9);
   await turns.ended();
-  assertEquals([answered, outbox.answers], [false, 1]);
+  assertEquals([answered, outbox.answerBytes], [false, 2]);
   await stuck.take(2);
   await waiting;
-  assertEquals(outbox.answers, 0);
+  assertEquals(outbox.answerBytes, 0);
   assertEquals(stuck.taken, "to all\na\nb\n");
 });
 

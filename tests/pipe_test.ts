@@ -93,7 +93,8 @@ Deno.test("chat-client sends exactly the lines of its input, and neither the emp
     const { code, errors } = await client.result();
     assertEquals(await taken.promise, `/nick bob\none\n${longest}\n  two\n`);
     assertEquals(errors, [
-      "chat-client: line 6: a line of 8193 bytes was not sent, it has at most 8192",
+      "chat-client: line 6: a line of more than 8192 bytes was not sent",
+      "chat-client: this server does not say whether it has taken everything",
     ]);
     assertEquals(code, 1);
   });
@@ -125,7 +126,7 @@ Deno.test("chat-client exits 1 when a line is refused, names it, and sends the o
   const { code, out, errors } = await client.result();
   assertEquals(code, 1);
   assertEquals(errors, [
-    "chat-client: line 4: a line of 8193 bytes was not sent, it has at most 8192",
+    "chat-client: line 4: a line of more than 8192 bytes was not sent",
     "chat-client: refused, unknown command, /help lists them: /frobnicate x",
     `chat-client: refused, 1025 bytes are too long, a message has at most 1024: ${
       "y".repeat(60)
@@ -394,15 +395,117 @@ Deno.test("chat-client exits 1 when a server of ours closes without having taken
   }
 });
 
-Deno.test("chat-client is content with a server that is not ours and just closes", async () => {
+Deno.test("chat-client points out that a server which is not ours may not have taken everything", async () => {
   await withServer(async (conn) => {
     await readAll(conn);
     await conn.closeWrite();
   }, async (port) => {
     await using client = clientProgram("bob", String(port));
     await client.write("hi\n");
-    assertEquals(await client.result(), { code: 0, out: [], errors: [] });
+    assertEquals(await client.result(), {
+      code: 0,
+      out: [],
+      errors: [
+        "chat-client: this server does not say whether it has taken everything",
+      ],
+    });
   });
+});
+
+Deno.test("chat-client reads its input as the server will, also where /quit is concerned", async () => {
+  await using room = new Room();
+  using ann = await room.enter("ann");
+  await using client = clientProgram("bob", String(room.server.port));
+  await client.write("one\n\ufeff/qu\x01it\ntwo\n");
+  assertEquals(await client.result(), {
+    code: 0,
+    out: [welcome("bob"), "-- bye: you quit"],
+    errors: [],
+  });
+  assertEquals(await ann.heard(), [
+    "[bob] entered room",
+    "<bob> one",
+    "[bob] is offline",
+  ]);
+});
+
+testUnless(
+  without("ps"),
+  "chat-client refuses a line of its input that has no end, and does not keep it",
+  async () => {
+    await using room = new Room();
+    using ann = await room.enter("ann");
+    await using client = clientProgram("bob", String(room.server.port));
+    const chunk = "x".repeat(1_000_000);
+    for (let i = 0; i < 100; i++) await client.write(chunk);
+    await client.write("\nshort\n");
+    await ann.until("<bob> short");
+    const { stdout } = await new Deno.Command("ps", {
+      args: ["-o", "rss=", "-p", String(client.pid)],
+    }).output();
+    const kilobytes = Number(new TextDecoder().decode(stdout));
+    assert(kilobytes > 0 && kilobytes < 200_000, `${kilobytes} kB`);
+    const { code, errors } = await client.result();
+    assertEquals({ code, errors }, {
+      code: 1,
+      errors: [
+        "chat-client: line 1: a line of more than 8192 bytes was not sent",
+      ],
+    });
+  },
+);
+
+Deno.test("chat-client takes a refusal of its name that comes after it was taken for one of a line", async () => {
+  await withServer(async (conn) => {
+    const late = [
+      "[guest1] is now [bob]",
+      "-- refused (you have that name already): /nick bob",
+      BYE,
+    ];
+    await conn.write(
+      new TextEncoder().encode(`${[welcome("guest1"), ...late].join("\n")}\n`),
+    );
+    await readAll(conn);
+    await conn.closeWrite();
+  }, async (port) => {
+    await using client = clientProgram("bob", String(port));
+    const { code, errors } = await client.result();
+    assertEquals({ code, errors }, {
+      code: 1,
+      errors: ["chat-client: refused, you have that name already: /nick bob"],
+    });
+  });
+});
+
+Deno.test("talkInPipe() does not hold against the server how long the printing takes", async () => {
+  await using room = new Room();
+  const closingMs = 3000;
+  const link = await Link.connect(
+    { host: "127.0.0.1", port: room.server.port },
+    "bob",
+    closingMs,
+  );
+  let printed = "";
+  const allTaken = await talkInPipe(link, {
+    input: ReadableStream.from([
+      new TextEncoder().encode("/help\n".repeat(2000)),
+    ]),
+    print: async (lines) => {
+      // Once it takes longer than the server has in all.
+      if (printed === "") {
+        await new Promise((resolve) => setTimeout(resolve, closingMs + 500));
+      }
+      printed += lines;
+    },
+    notify: () => {},
+    lingerMs: 0,
+  });
+  assertEquals(allTaken, true);
+  assertEquals(
+    printed.split("\n").filter((line) => line.startsWith("-- /quit ")).length,
+    2000,
+  );
+  link.close();
 });
 
 testUnless(
@@ -473,13 +576,12 @@ Deno.test("chat-client waits 10 s at most for a server that does not close", asy
 
 Deno.test("talkInPipe() fails when the server does not close in time", async () => {
   await withServer(readAll, async (port) => {
-    const link = await Link.connect({ host: "127.0.0.1", port }, "");
+    const link = await Link.connect({ host: "127.0.0.1", port }, "", 1);
     const talking = talkInPipe(link, {
       input: ReadableStream.from([]),
       print: () => Promise.resolve(),
       notify: () => {},
       lingerMs: 0,
-      closingMs: 1,
     });
     await assertRejects(() => talking, LinkError, "within 0.001 s");
     link.close();

@@ -251,6 +251,25 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   );
 }
 
+Deno.test("chat-server loses no line of its log in a crowd", async () => {
+  const crowd = 1500;
+  await using server = serverProgram("--port", "0");
+  const port = await listening(server);
+  const visits = Array.from({ length: 50 }, async (_, i) => {
+    for (let n = i; n < crowd; n += 50) await visit(port, `visitor${n}`);
+  });
+  await Promise.all(visits);
+  const lines: string[] = [];
+  while (lines.length < 3 * crowd) lines.push((await server.errors.next())!);
+  for (const what of ["connected", "entered", "left"]) {
+    assertEquals(
+      lines.filter((line) => line.includes(` info ${what} `)).length,
+      crowd,
+      what,
+    );
+  }
+});
+
 testUnless(
   unixOnly,
   "chat-server is told to stop twice as if once",

@@ -1,7 +1,9 @@
 import type { ChatEvent } from "../lib/message.ts";
 import {
   parse,
+  readBye,
   readRefusal,
+  readRename,
   readWelcome,
   render,
   renderTelnet,
@@ -170,4 +172,24 @@ Deno.test("readWelcome() and readRefusal() read what render() writes, and nothin
     assertEquals(readRefusal(line), undefined);
     assertEquals(readWelcome(line), undefined);
   }
+});
+
+Deno.test("readBye() tells a farewell in peace from another, and readRename() a rename from what somebody says", () => {
+  assertEquals(readBye("-- bye: you quit"), {
+    reason: "you quit",
+    peaceful: true,
+  });
+  assertEquals(readBye("-- bye: end of input"), {
+    reason: "end of input",
+    peaceful: true,
+  });
+  assertEquals(readBye("-- bye: the server is stopping"), {
+    reason: "the server is stopping",
+    peaceful: false,
+  });
+  assertEquals(readBye("<bob> -- bye: you quit"), undefined);
+  const line = render({ type: "renamed", from: "guest1", to: "Ünal.x" })
+    .trimEnd();
+  assertEquals(readRename(line), { from: "guest1", to: "Ünal.x" });
+  assertEquals(readRename(`<bob> ${line}`), undefined);
 });

@@ -59,12 +59,15 @@ export const MARK_PASTES = "\x1b[?2004h";
 /** Takes {@linkcode MARK_PASTES} back. */
 export const UNMARK_PASTES = "\x1b[?2004l";
 
+const INTERRUPT = "\x03";
+const PASTE_BEGIN = "\x1b[200~";
+
 /** What was pasted, between the marks that the terminal puts around it. */
 const PASTE = /^\x1b\[200~(?<pasted>.*?)\x1b\[201~/su;
 
 /** A control sequence, an application key, Alt with a character, one control character, or plain characters. */
 const TOKEN =
-  /^(?:\x1b\[[0-?]*[ -/]*[@-~]|\x1bO.|\x1b[^[O\x00-\x1f\x7f]|[\x00-\x1a\x1c-\x1f\x7f-\x9f]|[^\x00-\x1f\x7f-\x9f]+)/su;
+  /^(?:\x1b\[[0-?]*[ -/]*[@-~]|\x1bO[^\x00-\x1f\x7f]|\x1b[^[O\x00-\x1f\x7f]|[\x00-\x1a\x1c-\x1f\x7f-\x9f]|[^\x00-\x1f\x7f-\x9f]+)/su;
 
 /** What may still become one of these. After Escape, any other control character is a key of its own. */
 const BEGUN = /^(?:\x1b(?:\[[0-?]*[ -/]*|O)?$|\x1b\[200~)/u;
@@ -76,6 +79,11 @@ export class KeyReader {
   /** The keys that are complete with `input`. */
   push(input: string): Key[] {
     const keys: Key[] = [];
+    // A paste whose end never comes must not take the keyboard with it.
+    if (input === INTERRUPT && this.#begun.startsWith(PASTE_BEGIN)) {
+      keys.push(pasted(this.#begun.slice(PASTE_BEGIN.length)));
+      this.#begun = "";
+    }
     let rest = this.#begun + input;
     while (rest !== "") {
       const paste = PASTE.exec(rest);

@@ -3,6 +3,8 @@
  * the socket and knows the dialect; must not know whether a person or a pipe is at this end.
  */
 
+import { type Address, formatAddress } from "../address.ts";
+import { describe } from "../fault.ts";
 import { LineReader } from "../lines.ts";
 import {
   MAX_LINE_BYTES,
@@ -10,8 +12,13 @@ import {
   normalizeName,
   utf8Length,
 } from "../message.ts";
-import { parse, readBye, readRefusal, readWelcome } from "../wire/text.ts";
-import { type Address, formatAddress } from "./options.ts";
+import {
+  parse,
+  readBye,
+  readRefusal,
+  readRename,
+  readWelcome,
+} from "../wire/text.ts";
 
 /** There is no link, or there is none any more; the message says why, in one line. */
 export class LinkError extends Error {
@@ -41,29 +48,43 @@ export class Link {
   #asked: string | undefined;
   #wishRefused: string | undefined;
   #name: string | undefined;
-  #bye: ReturnType<typeof readBye>;
   #sending: Promise<void> = Promise.resolve();
+  #hasSent = false;
   #ended = false;
+  #bye: ReturnType<typeof readBye>;
+  /** Runs while a server that should close is waited for, and not while what came from it is dealt with. */
+  readonly #patience: Patience;
 
-  private constructor(conn: Deno.TcpConn, wish: string) {
+  private constructor(conn: Deno.TcpConn, wish: string, closingMs: number) {
     this.#conn = conn;
     this.#wish = wish;
+    this.#patience = new Patience(closingMs);
   }
 
   /**
    * Connects, and asks for a name.
    *
    * @param name what to be called; the server gives a guest's name if it is empty or refused
+   * @param closingMs how long the server may take to close after {@linkcode end}
    * @throws {LinkError}
    */
-  static async connect(address: Address, name: string): Promise<Link> {
+  static async connect(
+    address: Address,
+    name: string,
+    closingMs: number,
+  ): Promise<Link> {
     const conn = await connect(address);
     const wish = normalizeName(name);
-    const link = new Link(conn, wish);
+    const link = new Link(conn, wish, closingMs);
     if (wish === "") return link;
     link.#wishRefused = nameFault(wish);
     if (!link.#wishRefused) await link.send(link.#asked = `/nick ${wish}`);
     return link;
+  }
+
+  /** Whether the server has said that it took all that was sent, or nothing was. Known when {@linkcode receive} ends. */
+  get isConfirmed(): boolean {
+    return !this.#hasSent || this.#bye !== undefined;
   }
 
   /**
@@ -72,6 +93,7 @@ export class Link {
    * @throws {LinkError}
    */
   send(line: string): Promise<void> {
+    this.#hasSent = true;
     return this.#sending = this.#sending.then(() =>
       this.#write(encoder.encode(`${line}\n`))
     );
@@ -101,10 +123,12 @@ export class Link {
   /** @throws {LinkError} unless the server has closed in peace, and has taken all that was sent */
   #checkFarewell(): void {
     const closed = "the server closed the connection";
-    if (this.#bye?.peaceful) return;
-    if (this.#bye) throw new LinkError(`${closed}: ${this.#bye.reason}`);
-    // A server of ours says so when it has taken everything; of another one that cannot be expected.
-    if (!this.#ended || this.#name !== undefined) throw new LinkError(closed);
+    if (this.#bye && !this.#bye.peaceful) {
+      throw new LinkError(`${closed}: ${this.#bye.reason}`);
+    }
+    // A server of ours says when it has taken everything; of another one that cannot be expected.
+    const isLost = !this.#ended || (this.#name !== undefined && !this.#bye);
+    if (isLost) throw new LinkError(closed);
   }
 
   /**
@@ -116,6 +140,7 @@ export class Link {
   async end(last?: string): Promise<void> {
     // From now on the server may close: first of all, so that it is not taken for a loss.
     this.#ended = true;
+    this.#patience.demand();
     try {
       await (last === undefined ? this.#sending : this.send(last));
       await this.#conn.closeWrite();
@@ -140,7 +165,9 @@ export class Link {
     } else if (refusal) {
       return { line, refusal: `refused, ${refusal.reason}: ${refusal.ref}` };
     }
+    const rename = readRename(line);
     this.#name ??= welcomed;
+    if (rename && rename.from === this.#name) this.#name = rename.to;
     if (this.#name === this.#wish) this.#asked = undefined;
     if (!this.#name || !this.#wishRefused) return { line };
     const wish = JSON.stringify(this.#wish);
@@ -152,9 +179,10 @@ export class Link {
 
   async #read(buffer: Uint8Array): Promise<number | null> {
     try {
-      return await this.#conn.read(buffer);
+      return await this.#patience.during(this.#conn.read(buffer));
     } catch (error) {
-      if (this.#bye?.peaceful) return null;
+      if (error instanceof LinkError) throw error;
+      if (this.#ended && this.#bye?.peaceful) return null;
       throw lost(error);
     }
   }
@@ -170,29 +198,61 @@ export class Link {
   }
 }
 
-/**
- * Waits for the server to answer everything and close, after {@linkcode Link.end}.
- *
- * @param receiving the reading of all that {@linkcode Link.receive} gives
- * @param closingMs how long that may take
- * @throws {LinkError} if it takes longer, or if the link is lost
- */
-export async function answered(
-  receiving: Promise<void>,
-  closingMs: number,
-): Promise<void> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => {
-    late.reject(
+/** How long a server is waited for, once it is time for it to close. */
+class Patience {
+  readonly #ms: number;
+  readonly #over = Promise.withResolvers<never>();
+  #leftMs: number;
+  #demanded = false;
+  #waiting = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #startedAt = 0;
+
+  constructor(ms: number) {
+    this.#ms = ms;
+    this.#leftMs = ms;
+  }
+
+  /** From now on waiting costs patience. */
+  demand(): void {
+    this.#demanded = true;
+    this.#start();
+  }
+
+  /** What `reading` gives; rejects if the patience ends before. */
+  async during<T>(reading: Promise<T>): Promise<T> {
+    this.#waiting = true;
+    this.#start();
+    try {
+      return await Promise.race([reading, this.#over.promise]);
+    } finally {
+      this.#waiting = false;
+      this.#stop();
+    }
+  }
+
+  #start(): void {
+    if (!this.#demanded || !this.#waiting || this.#timer !== undefined) return;
+    this.#startedAt = performance.now();
+    this.#timer = setTimeout(() => this.#end(), this.#leftMs);
+  }
+
+  #end(): void {
+    this.#over.reject(
       new LinkError(
-        `the server has not answered everything within ${closingMs / 1000} s`,
+        `the server has not answered everything within ${this.#ms / 1000} s`,
       ),
     );
-  }, closingMs);
-  try {
-    await Promise.race([receiving, late.promise]);
-  } finally {
-    clearTimeout(timer);
+  }
+
+  #stop(): void {
+    if (this.#timer === undefined) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#leftMs = Math.max(
+      0,
+      this.#leftMs - (performance.now() - this.#startedAt),
+    );
   }
 }
 
@@ -200,7 +260,7 @@ export async function answered(
 export function sendFault(line: string): string | undefined {
   const bytes = utf8Length(line);
   return bytes > MAX_LINE_BYTES
-    ? `a line of ${bytes} bytes was not sent, it has at most ${MAX_LINE_BYTES}`
+    ? `a line of more than ${MAX_LINE_BYTES} bytes was not sent`
     : undefined;
 }
 
@@ -234,8 +294,4 @@ function connectFault(error: unknown): string {
 
 function lost(error: unknown): LinkError {
   return new LinkError(`the connection is lost: ${describe(error)}`);
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

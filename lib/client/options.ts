@@ -3,6 +3,7 @@
  * with it.
  */
 
+import { type Address, formatAddress } from "../address.ts";
 import {
   type Flag,
   parseFlags,
@@ -13,12 +14,6 @@ import {
   text,
   UsageError,
 } from "../flags.ts";
-
-/** Where a server listens. */
-export interface Address {
-  host: string;
-  port: number;
-}
 
 /** What the command line says. */
 export interface ClientOptions extends Address {
@@ -82,11 +77,6 @@ export function clientOptions(
     name: name || loginName,
     lingerMs: linger * 1000,
   });
-}
-
-/** An address as people write it: `127.0.0.1:5000`, `[::1]:5000`. */
-export function formatAddress({ host, port }: Address): string {
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /**

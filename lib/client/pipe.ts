@@ -4,7 +4,10 @@
 
 // @ts-types="../std/text_line_stream.d.ts"
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { answered, isQuit, type Link, LinkError, sendFault } from "./link.ts";
+import { describe } from "../fault.ts";
+import { clean } from "../lines.ts";
+import { MAX_LINE_BYTES } from "../message.ts";
+import { isQuit, type Link, LinkError, sendFault } from "./link.ts";
 
 /** What a pipe talks through. */
 export interface PipeOptions {
@@ -15,8 +18,6 @@ export interface PipeOptions {
   notify(notice: string): void;
   /** How long to go on printing after the end of input, in ms. */
   lingerMs: number;
-  /** How long the server has to close after that, in ms. */
-  closingMs: number;
 }
 
 /**
@@ -40,7 +41,10 @@ export async function talkInPipe(
     if (!(error instanceof LinkError)) throw error;
   });
   await Promise.race([sending, printing]);
-  await answered(printing, options.closingMs);
+  await printing;
+  if (!link.isConfirmed) {
+    options.notify("this server does not say whether it has taken everything");
+  }
   return allTaken;
 }
 
@@ -64,11 +68,13 @@ async function sendAll(
   refuse: (reason: string) => void,
 ): Promise<void> {
   let number = 0;
-  for await (const line of linesOf(input)) {
+  for await (const raw of linesOf(input)) {
     number++;
+    // As the server will read it.
+    const line = clean(raw);
     if (line === "") continue;
     if (isQuit(line)) return await link.end(line);
-    const fault = sendFault(line);
+    const fault = sendFault(raw);
     if (fault) refuse(`line ${number}: ${fault}`);
     else await link.send(line);
   }
@@ -80,14 +86,29 @@ async function* linesOf(
   input: ReadableStream<Uint8Array>,
 ): AsyncGenerator<string> {
   try {
-    yield* input.pipeThrough(new TextDecoderStream()).pipeThrough(
-      new TextLineStream(),
-    );
+    yield* input
+      .pipeThrough(new TextDecoderStream("utf-8", { ignoreBOM: true }))
+      .pipeThrough(new LineCap(MAX_LINE_BYTES + 1))
+      .pipeThrough(new TextLineStream());
   } catch (error) {
-    throw new Error(
-      `cannot read the input: ${
-        error instanceof Error ? error.message : error
-      }`,
-    );
+    throw new Error(`cannot read the input: ${describe(error)}`);
+  }
+}
+
+/** Leaves out what a line has beyond so many characters: a line without end would fill the memory. */
+class LineCap extends TransformStream<string, string> {
+  constructor(maxLength: number) {
+    let length = 0;
+    super({
+      transform(text, controller) {
+        const kept = text.split("\n").map((part, i) => {
+          if (i > 0) length = 0;
+          const from = length;
+          length += part.length;
+          return part.slice(0, Math.max(0, maxLength - from));
+        });
+        controller.enqueue(kept.join("\n"));
+      },
+    });
   }
 }

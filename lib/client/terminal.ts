@@ -12,7 +12,7 @@ import {
   MARK_PASTES,
   UNMARK_PASTES,
 } from "./keys.ts";
-import { answered, isQuit, type Link, sendFault } from "./link.ts";
+import { isQuit, type Link, sendFault } from "./link.ts";
 import { type Canvas, Screen } from "./screen.ts";
 
 /** The signals that would end the program with the terminal in raw mode. A system may lack some of them. */
@@ -45,14 +45,10 @@ const PROMPT = "you> ";
 /**
  * Talks until the person quits.
  *
- * @param closingMs how long the server has to close then
  * @returns the exit code: 0, or what belongs to the signal that ended it
  * @throws {LinkError} if the link was lost
  */
-export async function talkInTerminal(
-  link: Link,
-  closingMs: number,
-): Promise<number> {
+export async function talkInTerminal(link: Link): Promise<number> {
   const screen = new Screen(CANVAS, PROMPT);
   const input = new InputLine();
   const listening = new AbortController();
@@ -82,7 +78,7 @@ export async function talkInTerminal(
     listening.abort();
     giveBack(screen, input);
   }
-  await answered(receiving, closingMs);
+  await receiving;
   return 0;
 }
 

@@ -5,6 +5,8 @@
 
 import { getLogger } from "@logtape/logtape";
 import ipaddr from "ipaddr.js";
+import { formatAddress } from "../address.ts";
+import { describe } from "../fault.ts";
 import { Hub } from "./hub.ts";
 import { DEFAULT_LIMITS, type Limits } from "./options.ts";
 import { Turns } from "./outbox.ts";
@@ -45,7 +47,7 @@ export class ChatServer {
     this.#hub = new Hub(this.#turns, this.#limits);
     const listener = bind(options.host, options.port);
     this.#listener = listener;
-    this.address = format(listener.addr);
+    this.address = addressOf(listener.addr);
     this.port = listener.addr.port;
     if (ipaddr.process(listener.addr.hostname).range() !== "loopback") {
       log.warn(
@@ -85,7 +87,8 @@ export class ChatServer {
       } catch (error) {
         if (this.#stopping) return;
         // Who resets a connection before it is accepted is gone; the next one may be waiting already.
-        if (!isExhausted(error)) continue;
+        if (isGone(error)) continue;
+        // Out of file descriptors, most likely.
         // Those who are here go on; who comes waits in the queue of the system.
         const now = performance.now();
         if (now - failedAt > this.#limits.acceptQuietMs) {
@@ -98,7 +101,7 @@ export class ChatServer {
   }
 
   #welcome(conn: Deno.TcpConn): void {
-    const address = format(conn.remoteAddr);
+    const address = addressOf(conn.remoteAddr);
     try {
       // A line is sent whole, so there is nothing to wait for; and who vanished is found out some day.
       conn.setNoDelay(true);
@@ -120,18 +123,19 @@ export class ChatServer {
   }
 }
 
-/** Whether the system has no more file descriptors or memory for connections. */
-function isExhausted(error: unknown): boolean {
-  const codes = ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"];
-  return error instanceof Error && "code" in error &&
-    codes.some((code) => code === error.code);
+/** Whether a connection ended before it was accepted. */
+function isGone(error: unknown): boolean {
+  const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
+  return [ConnectionAborted, ConnectionReset, NotConnected].some((gone) =>
+    error instanceof gone
+  );
 }
 
 function bind(hostname: string, port: number): Deno.TcpListener {
   try {
     return Deno.listen({ hostname, port });
   } catch (error) {
-    const address = format({ hostname, port });
+    const address = formatAddress({ host: hostname, port });
     throw new BindError(`cannot listen on ${address}: ${bindFault(error)}`);
   }
 }
@@ -144,15 +148,11 @@ function bindFault(error: unknown): string {
   if (error instanceof Deno.errors.PermissionDenied) {
     return "this port takes more rights";
   }
-  return error instanceof Error ? error.message : String(error);
+  return describe(error);
 }
 
-function format(
-  { hostname, port }: { hostname: string; port: number },
-): string {
-  return hostname.includes(":")
-    ? `[${hostname}]:${port}`
-    : `${hostname}:${port}`;
+function addressOf({ hostname, port }: Deno.NetAddr): string {
+  return formatAddress({ host: hostname, port });
 }
 
 function pause(ms: number): Promise<void> {

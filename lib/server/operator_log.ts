@@ -3,18 +3,25 @@
  * only calls `getLogger`, with a few words for what happened and properties for the rest.
  */
 
+import { concat } from "../lines.ts";
 import {
   configure,
   dispose,
   getJsonLinesFormatter,
+  getLogger,
   getStreamSink,
   getTextFormatter,
   type LogRecord,
 } from "@logtape/logtape";
 
+const log = getLogger(["chat", "log"]);
+
+/** How much of the log is kept while it cannot be written, in bytes. */
+const MAX_UNWRITTEN_BYTES = 1024 * 1024;
+
 /**
- * Sends what is logged to `stream`. Never waits for it: while nobody reads it, up to 2,000 records are kept,
- * and the oldest are given up first.
+ * Sends what is logged to `stream`. Nobody ever waits for it: while nobody reads it, up to 1 MiB are kept, and what
+ * comes then is given up, which the log says afterwards.
  */
 export async function openLog(
   stream: WritableStream<Uint8Array>,
@@ -28,23 +35,58 @@ export async function openLog(
       format: ({ timestamp, level, message, record }) =>
         `${timestamp} ${level} ${message}${properties(record)}`,
     });
-  const sink = getStreamSink(stream, {
-    formatter,
-    closeStream: false,
-    // A log that cannot be written must not end the conversation, and there is nowhere to say so.
-    nonBlocking: { bufferSize: 1000, flushInterval: 50, onError: () => {} },
-  });
   await configure({
-    sinks: { sink },
+    sinks: { stderr: getStreamSink(new Spool(stream), { formatter }) },
     loggers: [
-      { category: "chat", lowestLevel: "info", sinks: ["sink"] },
+      { category: "chat", lowestLevel: "info", sinks: ["stderr"] },
       {
         category: ["logtape", "meta"],
         lowestLevel: "warning",
-        sinks: ["sink"],
+        sinks: ["stderr"],
       },
     ],
   });
+}
+
+/**
+ * Takes everything at once, and writes it when the stream behind takes it: all that waits with one write, as a write
+ * for each line would be slower than a crowd comes in.
+ */
+class Spool extends WritableStream<Uint8Array> {
+  constructor(behind: WritableStream<Uint8Array>) {
+    const writer = behind.getWriter();
+    let waiting: Uint8Array[] = [];
+    let waitingBytes = 0;
+    let givenUp = 0;
+    let writing: Promise<void> | undefined;
+
+    async function writeAll(): Promise<void> {
+      while (waiting.length > 0) {
+        const bytes = concat(waiting);
+        waiting = [];
+        waitingBytes = 0;
+        // A log that cannot be written must not end the conversation, and there is nowhere to say so.
+        await writer.write(bytes).catch(() => {});
+        if (givenUp > 0) {
+          log.warn("lines of the log were given up", { lines: givenUp });
+        }
+        givenUp = 0;
+      }
+      writing = undefined;
+    }
+
+    super({
+      write(line) {
+        if (waitingBytes + line.length > MAX_UNWRITTEN_BYTES) givenUp++;
+        else {
+          waiting.push(line);
+          waitingBytes += line.length;
+          writing ??= writeAll();
+        }
+      },
+      close: () => writing,
+    });
+  }
 }
 
 /** Writes what is left of the log, for at most `withinMs`: perhaps nobody reads it. */

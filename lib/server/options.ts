@@ -21,8 +21,8 @@ export interface Limits {
   maxLineBytes: number;
   /** How much may be left to be written to one member, in bytes. Default 96 KiB: Ergo's. */
   maxWaitingBytes: number;
-  /** How many answers one member may have coming before their next line is heeded. Default 16. */
-  maxAnswers: number;
+  /** How much of one member's answers may be unwritten, in bytes, before more of their lines are heeded. Default 16 KiB. */
+  maxAnswerBytes: number;
   /** How long a connection may be silent before it is taken for a person at telnet, in ms. Default 150. */
   firstLineMs: number;
   /** How long a parting connection has to take what is left for it, in ms. Default 2,000. */
@@ -38,7 +38,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxMessageBytes: MAX_MESSAGE_BYTES,
   maxLineBytes: MAX_LINE_BYTES,
   maxWaitingBytes: 96 * 1024,
-  maxAnswers: 16,
+  maxAnswerBytes: 16 * 1024,
   firstLineMs: 150,
   partingMs: 2000,
   acceptPauseMs: 200,

@@ -103,7 +103,7 @@ interface Stretch {
 export interface OutboxOptions {
   /** How many bytes may be left after a write was offered to the sink. */
   maxBytes: number;
-  /** Called once, when more than that is left. */
+  /** Called when more than that is left; calls `cut` or `end`, and is not called again. */
   onFull(): void;
 }
 
@@ -122,9 +122,9 @@ export class Outbox {
   #offered: Uint8Array | undefined;
   #refusing = false;
   #emptied: PromiseWithResolvers<void> | undefined;
-  /** How many events that only this member is told are not written yet, and how many of them were offered. */
-  #answers = 0;
-  #answersOffered = 0;
+  /** How many bytes that only this member is told are not written yet, and how many of them were offered. */
+  #answerBytes = 0;
+  #answerBytesOffered = 0;
   #answered: PromiseWithResolvers<void> | undefined;
 
   constructor(sink: Sink, turns: Turns, options: OutboxOptions) {
@@ -153,18 +153,22 @@ export class Outbox {
   /** Adds an event that only this member is told; a batch of one, if many will be told the same. */
   tell(event: ChatEvent | Batch): void {
     if (this.#refusing) return;
-    this.#answers++;
-    this.add(event instanceof Batch ? event : Batch.of(event));
+    const batch = event instanceof Batch ? event : Batch.of(event);
+    if (this.#render) {
+      this.#answerBytes +=
+        batch.bytes(this.#render, 0, batch.length, this).length;
+    }
+    this.add(batch);
   }
 
-  /** How many answers, as {@linkcode tell} gives them, this member has not been sent. */
-  get answers(): number {
-    return this.#answers;
+  /** How many bytes of what only this member is told are not written yet. */
+  get answerBytes(): number {
+    return this.#answerBytes;
   }
 
-  /** Resolves when this member has been sent all answers, or never will be. */
+  /** Resolves when all of them are written, or never will be. */
   async answered(): Promise<void> {
-    if (this.#answers === 0 || this.#refusing) return;
+    if (this.#answerBytes === 0 || this.#refusing) return;
     this.#answered ??= Promise.withResolvers();
     await this.#answered.promise;
   }
@@ -209,7 +213,7 @@ export class Outbox {
       const bytes = this.#waiting.length === 1 ? only! : concat(this.#waiting);
       this.#waiting = [];
       this.#waitingBytes = 0;
-      this.#answersOffered = this.#answers;
+      this.#answerBytesOffered = this.#answerBytes;
       this.#offer(bytes);
     } else {
       this.#emptied?.resolve();
@@ -222,8 +226,8 @@ export class Outbox {
         this.#offered = bytes;
         bytes = bytes.subarray(await this.#sink.write(bytes));
       }
-      this.#answers -= this.#answersOffered;
-      if (this.#answers === 0) this.#endWaiting();
+      this.#answerBytes -= this.#answerBytesOffered;
+      if (this.#answerBytes === 0) this.#endWaiting();
     } catch {
       // The connection is gone. Whoever reads from it learns the same, and says why.
       this.#forget();

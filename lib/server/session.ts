@@ -4,6 +4,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { describe } from "../fault.ts";
 import { LineReader, REFUSE_TIMING_MARK } from "../lines.ts";
 import { type ChatEvent, PEACEFUL, type Render } from "../message.ts";
 import * as text from "../wire/text.ts";
@@ -124,9 +125,7 @@ export class Session {
       try {
         count = await this.#conn.read(buffer);
       } catch (error) {
-        return `connection lost (${
-          error instanceof Error ? error.message : error
-        })`;
+        return `connection lost (${describe(error)})`;
       }
       if (count === null) {
         await this.#hear(this.#lines.end());
@@ -147,8 +146,8 @@ export class Session {
     for (const line of lines) {
       if (this.#parting) return;
       this.#obey(line);
-      // 2 KiB can ask for 400 long answers. Who asks for many waits for them, and nobody else does.
-      if (this.#outbox.answers >= this.#limits.maxAnswers) {
+      // 2 KiB can ask for megabytes of answers. Who asks for many waits for them, and nobody else does.
+      if (this.#outbox.answerBytes >= this.#limits.maxAnswerBytes) {
         await this.#outbox.answered();
       }
     }

@@ -100,6 +100,14 @@ export function readBye(
   return { reason, peaceful: Object.values<string>(PEACEFUL).includes(reason) };
 }
 
+/** Who is called what now, or `undefined` if the line does not say so. */
+export function readRename(
+  line: string,
+): { from: string; to: string } | undefined {
+  const [, from, to] = /^\[([^\]]+)\] is now \[([^\]]+)\]$/u.exec(line) ?? [];
+  return from !== undefined && to !== undefined ? { from, to } : undefined;
+}
+
 function lines(event: ChatEvent): string[] {
   switch (event.type) {
     case "joined":
