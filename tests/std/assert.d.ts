@@ -24,14 +24,12 @@ export function assertStringIncludes(
 ): void;
 export function assertThrows<E extends Error>(
   run: () => unknown,
-  // deno-lint-ignore no-explicit-any -- an error class may be constructed from anything
-  type: new (...args: any[]) => E,
+  type: new (...args: never[]) => E,
   includes?: string,
 ): E;
 export function assertRejects<E extends Error>(
   run: () => PromiseLike<unknown>,
-  // deno-lint-ignore no-explicit-any -- an error class may be constructed from anything
-  type: new (...args: any[]) => E,
+  type: new (...args: never[]) => E,
   includes?: string,
 ): Promise<E>;
 export function fail(message?: string): never;
