@@ -5,7 +5,7 @@
  */
 
 import { describe } from "./lib/fault.ts";
-import { UsageError } from "./lib/flags.ts";
+import { failure } from "./lib/flags.ts";
 import { Link } from "./lib/client/link.ts";
 import { clientOptions } from "./lib/client/options.ts";
 import { talkInPipe } from "./lib/client/pipe.ts";
@@ -53,14 +53,10 @@ function complain(what: string): void {
   console.error(`chat-client: ${what}`);
 }
 
-/** Says what went wrong, in one line, and gives the exit code that belongs to it. */
 function fail(error: unknown): number {
-  if (error instanceof UsageError) {
-    complain(`${error.message} (--help tells more)`);
-    return 2;
-  }
-  complain(describe(error));
-  return 1;
+  const { line, code } = failure(error);
+  complain(line);
+  return code;
 }
 
 Deno.exit(await main().catch(fail));

@@ -4,8 +4,7 @@
  * or exit.
  */
 
-import { describe } from "./lib/fault.ts";
-import { UsageError } from "./lib/flags.ts";
+import { failure } from "./lib/flags.ts";
 import { ChatServer } from "./lib/server/listen.ts";
 import { closeLog, openLog } from "./lib/server/operator_log.ts";
 import { serverOptions } from "./lib/server/options.ts";
@@ -43,13 +42,10 @@ function stopSignal(): Promise<void> {
   });
 }
 
-/** Says what went wrong, in one line, and gives the exit code that belongs to it. */
 function fail(error: unknown): number {
-  const usage = error instanceof UsageError;
-  console.error(
-    `chat-server: ${describe(error)}${usage ? " (--help tells more)" : ""}`,
-  );
-  return usage ? 2 : 1;
+  const { line, code } = failure(error);
+  console.error(`chat-server: ${line}`);
+  return code;
 }
 
 Deno.exit(await main().catch(fail));

@@ -5,11 +5,20 @@
 
 // @ts-types="./std/parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
+import { isHost } from "./address.ts";
+import { describe } from "./fault.ts";
 import { VERSION } from "./version.ts";
 
 /** The command line makes no sense; the message says why, in one line. */
 export class UsageError extends Error {
   override name = "UsageError";
+}
+
+/** What a program says in one line when it fails, and its exit code: 2 if the command line was wrong, else 1. */
+export function failure(error: unknown): { line: string; code: number } {
+  return error instanceof UsageError
+    ? { line: `${error.message} (--help tells more)`, code: 2 }
+    : { line: describe(error), code: 1 };
 }
 
 /** A flag that takes a value. */
@@ -131,7 +140,7 @@ export function seconds(value: string): number {
 
 /** Reads the name or the address of a machine. */
 export function host(value: string): string {
-  if (/[\s\p{Cc}]/u.test(value)) {
+  if (!isHost(value)) {
     throw new UsageError("it is a name or an address, without blanks");
   }
   return value;

@@ -8,8 +8,7 @@
  */
 
 import { fileURLToPath } from "node:url";
-import { describe } from "../lib/fault.ts";
-import { oneOf, parseFlags, UsageError } from "../lib/flags.ts";
+import { failure, oneOf, parseFlags } from "../lib/flags.ts";
 
 /** A step failed; the message says which and why, in one line. */
 export class CompileError extends Error {
@@ -257,13 +256,10 @@ export function fileName(name: string, target: string): string {
   return target.includes("windows") ? `${name}.exe` : name;
 }
 
-/** Says what went wrong, in one line, and gives the exit code that belongs to it. */
 function fail(error: unknown): number {
-  const usage = error instanceof UsageError;
-  console.error(
-    `compile: ${describe(error)}${usage ? " (--help tells more)" : ""}`,
-  );
-  return usage ? 2 : 1;
+  const { line, code } = failure(error);
+  console.error(`compile: ${line}`);
+  return code;
 }
 
 if (import.meta.main) {

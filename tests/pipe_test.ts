@@ -505,7 +505,6 @@ Deno.test("talkInPipe() does not hold against the server how long the printing t
     printed.split("\n").filter((line) => line.startsWith("-- /quit ")).length,
     2000,
   );
-  link.close();
 });
 
 testUnless(
@@ -584,7 +583,6 @@ Deno.test("talkInPipe() fails when the server does not close in time", async () 
       lingerMs: 0,
     });
     await assertRejects(() => talking, LinkError, "within 0.001 s");
-    link.close();
   });
 });
 

@@ -58,7 +58,8 @@ export class Link {
   private constructor(conn: Deno.TcpConn, wish: string, closingMs: number) {
     this.#conn = conn;
     this.#wish = wish;
-    this.#patience = new Patience(closingMs);
+    // A closed connection ends the read that is under way.
+    this.#patience = new Patience(closingMs, () => this.#close());
   }
 
   /**
@@ -100,11 +101,21 @@ export class Link {
   }
 
   /**
-   * What the server says, a few lines at a time and clean of control characters, until it closes.
+   * What the server says, a few lines at a time and clean of control characters, until it closes. The
+   * connection is closed when this ends.
    *
    * @throws {LinkError} if the link is lost, or closed before all that was sent was taken
    */
   async *receive(): AsyncGenerator<Arrival[]> {
+    try {
+      yield* this.#arrivals();
+    } finally {
+      this.#close();
+    }
+    this.#checkFarewell();
+  }
+
+  async *#arrivals(): AsyncGenerator<Arrival[]> {
     const buffer = new Uint8Array(64 * 1024);
     for (;;) {
       const count = await this.#read(buffer);
@@ -115,9 +126,8 @@ export class Link {
       if (this.#lines.overflowed) {
         throw new LinkError("the server sent a line without end");
       }
-      if (count === null) break;
+      if (count === null) return;
     }
-    this.#checkFarewell();
   }
 
   /** @throws {LinkError} unless the server has closed in peace, and has taken all that was sent */
@@ -149,9 +159,12 @@ export class Link {
     }
   }
 
-  /** Closes the connection at once. */
-  close(): void {
-    this.#conn.close();
+  #close(): void {
+    try {
+      this.#conn.close();
+    } catch {
+      // Closed already, when the patience was over.
+    }
   }
 
   #understand(line: string): Arrival {
@@ -178,12 +191,16 @@ export class Link {
   }
 
   async #read(buffer: Uint8Array): Promise<number | null> {
+    this.#patience.wait();
     try {
-      return await this.#patience.during(this.#conn.read(buffer));
+      return await this.#conn.read(buffer);
     } catch (error) {
-      if (error instanceof LinkError) throw error;
       if (this.#ended && this.#bye?.peaceful) return null;
-      throw lost(error);
+      throw this.#patience.isOver
+        ? new LinkError(this.#patience.complaint)
+        : lost(error);
+    } finally {
+      this.#patience.rest();
     }
   }
 
@@ -200,17 +217,23 @@ export class Link {
 
 /** How long a server is waited for, once it is time for it to close. */
 class Patience {
-  readonly #ms: number;
-  readonly #over = Promise.withResolvers<never>();
+  /** What to say when it is over. */
+  readonly complaint: string;
+  /** True once it has lasted as long as it may. */
+  isOver = false;
+  readonly #onOver: () => void;
   #leftMs: number;
   #demanded = false;
   #waiting = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #startedAt = 0;
 
-  constructor(ms: number) {
-    this.#ms = ms;
+  constructor(ms: number, onOver: () => void) {
+    this.complaint = `the server has not answered everything within ${
+      ms / 1000
+    } s`;
     this.#leftMs = ms;
+    this.#onOver = onOver;
   }
 
   /** From now on waiting costs patience. */
@@ -219,33 +242,15 @@ class Patience {
     this.#start();
   }
 
-  /** What `reading` gives; rejects if the patience ends before. */
-  async during<T>(reading: Promise<T>): Promise<T> {
+  /** The server is waited for, until {@linkcode rest}. */
+  wait(): void {
     this.#waiting = true;
     this.#start();
-    try {
-      return await Promise.race([reading, this.#over.promise]);
-    } finally {
-      this.#waiting = false;
-      this.#stop();
-    }
   }
 
-  #start(): void {
-    if (!this.#demanded || !this.#waiting || this.#timer !== undefined) return;
-    this.#startedAt = performance.now();
-    this.#timer = setTimeout(() => this.#end(), this.#leftMs);
-  }
-
-  #end(): void {
-    this.#over.reject(
-      new LinkError(
-        `the server has not answered everything within ${this.#ms / 1000} s`,
-      ),
-    );
-  }
-
-  #stop(): void {
+  /** The server is not waited for. */
+  rest(): void {
+    this.#waiting = false;
     if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -253,6 +258,15 @@ class Patience {
       0,
       this.#leftMs - (performance.now() - this.#startedAt),
     );
+  }
+
+  #start(): void {
+    if (!this.#demanded || !this.#waiting || this.#timer !== undefined) return;
+    this.#startedAt = performance.now();
+    this.#timer = setTimeout(() => {
+      this.isOver = true;
+      this.#onOver();
+    }, this.#leftMs);
   }
 }
 

@@ -3,7 +3,7 @@
  * with it.
  */
 
-import { type Address, formatAddress } from "../address.ts";
+import { type Address, formatAddress, isHost } from "../address.ts";
 import {
   type Flag,
   parseFlags,
@@ -93,7 +93,7 @@ function readAddress(operands: readonly string[]): Address {
   const [, host, port] =
     ADDRESSES.map((form) => form.exec(first)).find((match) => match) ?? [];
   if (
-    !host || /[\s\p{Cc}]/u.test(host) ||
+    host === undefined || !isHost(host) ||
     (port !== undefined && second !== undefined)
   ) {
     throw new UsageError(`${quote(operands.join(" "))} is no address`);
