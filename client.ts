@@ -11,24 +11,22 @@ import { clientOptions } from "./lib/client/options.ts";
 import { talkInPipe } from "./lib/client/pipe.ts";
 import { talkInTerminal } from "./lib/client/terminal.ts";
 
-/** How long the server has to answer everything and close, in ms. */
-const CLOSING_MS = 10_000;
-
 async function main(): Promise<number> {
   const options = clientOptions(Deno.args, loginName());
   if ("print" in options) {
     console.log(options.print);
     return 0;
   }
-  const link = await Link.connect(options, options.name, CLOSING_MS);
-  if (Deno.stdin.isTerminal() && Deno.stdout.isTerminal()) {
-    return await talkInTerminal(link);
-  }
+  const isTerminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+  const { retryMs, lingerMs, ...where } = options;
+  // Whoever sits at a terminal can quit.
+  const link = await Link.connect(isTerminal ? where : { ...where, retryMs });
+  if (isTerminal) return await talkInTerminal(link);
   const allTaken = await talkInPipe(link, {
     input: Deno.stdin.readable,
     print: writeOut,
     notify: complain,
-    lingerMs: options.lingerMs,
+    lingerMs,
   });
   return allTaken ? 0 : 1;
 }

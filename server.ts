@@ -6,8 +6,10 @@
 
 import { failure } from "./lib/flags.ts";
 import { ChatServer } from "./lib/server/listen.ts";
+import { MemoryLog } from "./lib/server/log.ts";
 import { closeLog, openLog } from "./lib/server/operator_log.ts";
 import { serverOptions } from "./lib/server/options.ts";
+import { SqliteLog } from "./lib/server/sqlite_log.ts";
 
 /** The signals that ask a program to stop: Ctrl-C, and what the system sends. */
 const STOP_SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
@@ -25,10 +27,17 @@ async function main(): Promise<number> {
   }
   await openLog(Deno.stderr.writable, options.log);
   const stopped = stopSignal();
-  const server = new ChatServer(options);
-  console.log(`Chat server listening on ${server.address}`);
-  await stopped;
-  await server.stop();
+  const log = options.data === ""
+    ? new MemoryLog()
+    : await SqliteLog.open(options.data, options);
+  try {
+    const server = await ChatServer.start({ ...options, log });
+    console.log(`Chat server listening on ${server.address}`);
+    await stopped;
+    await server.stop();
+  } finally {
+    await log.close();
+  }
   await closeLog(LOG_CLOSING_MS);
   return 0;
 }

@@ -33,8 +33,17 @@ export interface Flag<T> {
   read(value: string): T;
 }
 
+/** A flag that takes no value: it is given, or it is not. */
+export interface Switch {
+  short?: string;
+  argument?: never;
+  help: string;
+}
+
+type Flags = Record<string, Flag<unknown> | Switch>;
+
 /** What a program is, and what it understands. */
-export interface Program<F extends Record<string, Flag<unknown>>> {
+export interface Program<F extends Flags> {
   name: string;
   /** What follows the name in the first line of the help text. */
   usage: string;
@@ -45,10 +54,10 @@ export interface Program<F extends Record<string, Flag<unknown>>> {
 }
 
 /** Either what to do, or a text to print instead. */
-export type Parsed<F extends Record<string, Flag<unknown>>> =
+export type Parsed<F extends Flags> =
   | { print: string }
   | {
-    values: { [K in keyof F]: ReturnType<F[K]["read"]> };
+    values: { [K in keyof F]: F[K] extends Flag<infer T> ? T : boolean };
     operands: string[];
   };
 
@@ -57,7 +66,7 @@ export type Parsed<F extends Record<string, Flag<unknown>>> =
  *
  * @throws {UsageError} for an unknown flag, a bad value, a missing one, and too many operands
  */
-export function parseFlags<F extends Record<string, Flag<unknown>>>(
+export function parseFlags<F extends Flags>(
   program: Program<F>,
   args: readonly string[],
 ): Parsed<F> {
@@ -67,16 +76,23 @@ export function parseFlags<F extends Record<string, Flag<unknown>>>(
 
   // parseArgs keeps what is no flag under this name, and fails when there is a flag of the same name.
   const end = args.indexOf("--");
-  const underscore = args.slice(0, end < 0 ? args.length : end).find((arg) =>
-    /^--_(=|$)/.test(arg)
-  );
+  const given = args.slice(0, end < 0 ? args.length : end);
+  const underscore = given.find((arg) => /^--_(=|$)/.test(arg));
   if (underscore) {
     throw new UsageError(`unknown flag ${underscore.split("=")[0]}`);
   }
+  const switches = flags.flatMap(([name, flag]) => isSwitch(flag) ? name : []);
+  const valued = switches.find((name) =>
+    given.some((arg) => arg.startsWith(`--${name}=`))
+  );
+  if (valued) throw new UsageError(`--${valued} takes no value`);
 
   const parsed = parseArgs(args, {
-    string: [...flags.map(([name]) => name), "_"],
-    boolean: ["help", "version"],
+    string: [
+      ...flags.flatMap(([name, flag]) => isSwitch(flag) ? [] : name),
+      "_",
+    ],
+    boolean: ["help", "version", ...switches],
     alias,
     unknown: (argument, key) => {
       if (key !== undefined) {
@@ -95,6 +111,7 @@ export function parseFlags<F extends Record<string, Flag<unknown>>>(
 
   const values = flags.map(([name, flag]) => {
     const given = parsed[name];
+    if (isSwitch(flag)) return [name, given === true];
     return [
       name,
       given === undefined
@@ -112,6 +129,21 @@ export function port(min: number): (value: string) => number {
       !/^\d{1,5}$/.test(value) || Number(value) < min || Number(value) > 65535
     ) {
       throw new UsageError(`a port is a whole number from ${min} to 65535`);
+    }
+    return Number(value);
+  };
+}
+
+/** Reads a whole number from `min` to `max`. */
+export function wholeNumber(
+  min: number,
+  max: number,
+): (value: string) => number {
+  return (value) => {
+    if (
+      !/^\d{1,9}$/.test(value) || Number(value) < min || Number(value) > max
+    ) {
+      throw new UsageError(`it is a whole number from ${min} to ${max}`);
     }
     return Number(value);
   };
@@ -156,6 +188,10 @@ export function quote(value: string): string {
   return JSON.stringify(value);
 }
 
+function isSwitch(flag: Flag<unknown> | Switch): flag is Switch {
+  return flag.argument === undefined;
+}
+
 function readValue<T>(name: string, flag: Flag<T>, value: string): T {
   if (value === "") {
     throw new UsageError(`--${name} needs a value: ${flag.help}`);
@@ -170,16 +206,18 @@ function readValue<T>(name: string, flag: Flag<T>, value: string): T {
   }
 }
 
-function helpText(program: Program<Record<string, Flag<unknown>>>): string {
+function helpText(program: Program<Flags>): string {
   const rows = [
-    ...Object.entries(program.flags).map(([name, flag]) =>
-      [
-        `${flag.short ? `-${flag.short}, ` : "    "}--${name} ${flag.argument}`,
+    ...Object.entries(program.flags).map(([name, flag]) => {
+      const left = `${flag.short ? `-${flag.short}, ` : "    "}--${name}`;
+      if (isSwitch(flag)) return [left, flag.help] as const;
+      return [
+        `${left} ${flag.argument}`,
         flag.default === ""
           ? flag.help
           : `${flag.help} (default ${flag.default})`,
-      ] as const
-    ),
+      ] as const;
+    }),
     ["-h, --help", "this text"] as const,
     ["    --version", "which version this is"] as const,
   ];

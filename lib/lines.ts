@@ -3,7 +3,7 @@
  * are never passed on. Owns nothing but the line that has not ended yet; knows no command and no socket.
  */
 
-import { MAX_LINE_BYTES } from "./message.ts";
+import { clean, MAX_LINE_BYTES } from "./message.ts";
 
 const LF = 10;
 const CR = 13;
@@ -22,19 +22,6 @@ export const REFUSE_TIMING_MARK: Uint8Array = Uint8Array.of(
   WONT,
   TIMING_MARK,
 );
-
-/**
- * What never reaches another terminal: C0 but TAB, DEL, C1, the bidirectional embeddings, overrides and
- * isolates, the two separators that some programs take for the end of a line, and the byte order mark.
- */
-const FORBIDDEN =
-  // deno-lint-ignore no-control-regex
-  /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]/g;
-
-/** `text` without the characters that could steer or confuse the terminal it is shown on. */
-export function clean(text: string): string {
-  return text.replace(FORBIDDEN, "");
-}
 
 /**
  * Cuts what a connection sends into clean lines; in whichever pieces the bytes come, the lines are the same.

@@ -4,40 +4,151 @@
  */
 
 /**
- * What a member asks for. `ref` names the request in an answer that refuses it: the line itself for
- * somebody at a terminal, an identifier for a program.
+ * What a member asks for. `ref` names the request in an answer to it: the line itself for somebody at a
+ * terminal, the identifier that a program has given it (empty if it gave none). Where a room is not said, it is
+ * the one that the member is in.
  */
 export type Command =
   & { ref: string }
   & (
-    | { type: "say"; text: string; action: boolean }
+    | { type: "say"; room?: string; text: string; action: boolean }
+    | { type: "tell"; to: string; text: string }
+    | { type: "reply"; text: string }
+    | { type: "join"; room: string }
+    | { type: "leave"; room?: string }
+    | { type: "rooms" }
     | { type: "nick"; name: string }
-    | { type: "who" }
+    | { type: "who"; room?: string }
+    | { type: "history"; room?: string; before?: number; limit?: number }
+    | { type: "ping" }
     | { type: "help" }
     | { type: "quit" }
   );
+
+/** How a program introduces itself. */
+export interface Hello {
+  type: "hello";
+  /** What it wants to be called; a guest's name if it does not say. */
+  name?: string;
+  /** The secret by which it is known again: 128 random bits in hexadecimal digits. */
+  session?: string;
+  /** What it has read of each room that it was in. */
+  since?: Readonly<Record<string, Since>>;
+}
+
+/** How far a room's log was read. */
+export interface Since {
+  /** Which log that was, if it is known. */
+  log?: string;
+  /** The last message that was read. */
+  seq: number;
+}
+
+/** A message as the log of its room has it. */
+export interface Message {
+  room: string;
+  /** Its number in the log of its room; the first is 1, and none is left out. */
+  seq: number;
+  /** When it was stored, in ms since 1970. */
+  time: number;
+  from: string;
+  text: string;
+  /** Whether it is something that was done, as `/me` says it. */
+  action: boolean;
+}
+
+/** A room as one finds it who comes in. */
+export interface RoomState {
+  room: string;
+  /** The identity of its log. */
+  log: string;
+  /** The last message of its log. */
+  seq: number;
+  /** How many are there. */
+  count: number;
+  /** Who they are, if they are not too many to be listed. */
+  members?: readonly string[];
+}
 
 /** A request that was not carried out, and why. It is told to whoever asked, and to nobody else. */
 export type Refusal = {
   type: "refused";
   code:
-    | "unknown-command"
-    | "usage"
-    | "too-long"
+    | "away"
+    | "bad-frame"
+    | "hello-expected"
+    | "name-invalid"
     | "name-taken"
-    | "name-invalid";
+    | "name-unknown"
+    | "room-invalid"
+    | "room-kept"
+    | "room-unknown"
+    | "storage"
+    | "too-long"
+    | "too-many-rooms"
+    | "unknown-command"
+    | "usage";
   reason: string;
   ref: string;
 };
 
 /** What happened: told to everybody in the room, or to one member as an answer. */
 export type ChatEvent =
-  | { type: "joined"; name: string }
-  | { type: "offline"; name: string }
-  | { type: "message"; from: string; text: string; action: boolean }
-  | { type: "renamed"; from: string; to: string }
-  | { type: "welcome"; name: string; others: number }
-  | { type: "members"; count: number; names: readonly string[] }
+  | ({ type: "message" } & Message)
+  /** `state` is for whoever has joined; the others are told without. */
+  | { type: "joined"; room: string; name: string; state?: RoomState }
+  | { type: "left"; room: string; name: string }
+  | { type: "offline"; room: string; name: string }
+  | { type: "renamed"; room: string; from: string; to: string }
+  /** A direct message, as its receiver (`own` is false) or its sender sees it. */
+  | {
+    type: "told";
+    from: string;
+    to: string;
+    text: string;
+    time: number;
+    own: boolean;
+  }
+  | {
+    type: "welcome";
+    name: string;
+    /** Which server this is. */
+    server: string;
+    rooms: readonly RoomState[];
+  }
+  /** What was asked for is done: a message is stored, and then has a `seq`. */
+  | { type: "ack"; ref: string; seq?: number }
+  | {
+    type: "members";
+    room: string;
+    count: number;
+    /** Nobody, if they are too many to be listed. */
+    names: readonly string[];
+    /** Whether a further page follows. */
+    more: boolean;
+  }
+  | {
+    type: "rooms";
+    count: number;
+    rooms: readonly { room: string; count: number }[];
+    more: boolean;
+  }
+  /** What was said earlier, oldest first. */
+  | {
+    type: "history";
+    room: string;
+    /** When this is told, in ms since 1970. */
+    time: number;
+    messages: readonly Message[];
+    /** How many messages there are on this page and on those that follow; only the first page says so. */
+    total?: number;
+    more: boolean;
+  }
+  /** These messages were missed and are not kept any more. */
+  | { type: "gap"; room: string; from: number; to: number }
+  /** The log that was read is gone; this room has a new one. */
+  | { type: "anew"; room: string; log: string }
+  | { type: "pong"; ref: string }
   | { type: "help" }
   | { type: "bye"; reason: string }
   | Refusal;
@@ -48,8 +159,23 @@ export const PEACEFUL = {
   endOfInput: "end of input",
 } as const;
 
+/** The reasons of a `bye` after which there is no use in coming back with the same session. */
+export const FINAL = {
+  replaced: "this session goes on in another connection",
+  badFrames: "ten frames in a row were bad",
+} as const;
+
 /** How one dialect writes an event: the text of one or more whole lines, their ends included. */
 export type Render = (event: ChatEvent) => string;
+
+/** The room in which everybody starts. */
+export const LOBBY = "lobby";
+
+/** The most messages of history that can be asked for at once. */
+export const MAX_HISTORY = 1000;
+
+/** How many of a session's messages may be waiting for their acknowledgement. */
+export const MAX_UNACKNOWLEDGED = 1000;
 
 /** The most bytes of UTF-8 that a message may have, once cleaned and without its command word. */
 export const MAX_MESSAGE_BYTES = 1024;
@@ -60,8 +186,21 @@ export const MAX_LINE_BYTES = 8192;
 /** The most characters (Unicode code points) of a name. */
 export const MAX_NAME_LENGTH = 32;
 
-/** In a larger room the answer to "who is here" is only their number. */
-export const MAX_MEMBERS_LISTED = 500;
+/** Of more members, or more rooms, only the number is told. */
+export const MAX_LISTED = 500;
+
+/**
+ * What never reaches another terminal: C0 but TAB, DEL, C1, the bidirectional embeddings, overrides and
+ * isolates, the two separators that some programs take for the end of a line, and the byte order mark.
+ */
+const FORBIDDEN =
+  // deno-lint-ignore no-control-regex
+  /[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]/g;
+
+/** `text` without the characters that could steer or confuse the terminal it is shown on. */
+export function clean(text: string): string {
+  return text.replace(FORBIDDEN, "");
+}
 
 const encoder = new TextEncoder();
 

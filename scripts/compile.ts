@@ -22,7 +22,11 @@ interface Executable {
 }
 
 const EXECUTABLES: readonly Executable[] = [
-  { name: "chat-server", entry: "server.ts", permissions: ["--allow-net"] },
+  {
+    name: "chat-server",
+    entry: "server.ts",
+    permissions: ["--allow-net", "--allow-read", "--allow-write"],
+  },
   {
     name: "chat-client",
     entry: "client.ts",

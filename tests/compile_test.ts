@@ -72,8 +72,10 @@ Deno.test("deno task compile makes both programs, and leaves nothing else", asyn
 });
 
 /** A compiled server on a free port. */
-async function start(): Promise<{ server: Program; port: number }> {
-  const server = new Program(SERVER, ["--port", "0"]);
+async function start(
+  ...flags: string[]
+): Promise<{ server: Program; port: number }> {
+  const server = new Program(SERVER, ["--port", "0", ...flags]);
   return { server, port: await listening(server) };
 }
 
@@ -112,7 +114,7 @@ Deno.test("The compiled server holds a conversation between two compiled clients
   await bob.write("/nick rob\nbye\n");
   await bob.closeInput();
   assertEquals(await bob.exit(), 0);
-  const heard = ["[bob] is now [rob]", "<rob> bye", "[rob] is offline"];
+  const heard = ["<bob> /nick rob", "<bob> bye", "[bob] is offline"];
   assertEquals([await raw.line(), await raw.line(), await raw.line()], heard);
   assertEquals([
     await ann.out.next(),
@@ -121,13 +123,41 @@ Deno.test("The compiled server holds a conversation between two compiled clients
   ], heard);
 });
 
+Deno.test("The compiled server keeps what was said on disk, and the compiled client finds it again", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const first = await start("--data", folder);
+    await using server = first.server;
+    await using ann = new Program(CLIENT, [String(first.port)], {
+      USER: "ann",
+    });
+    await ann.write("stays\n");
+    await ann.closeInput();
+    assertEquals(await ann.exit(), 0);
+    server.signal("SIGKILL");
+    await server.exit();
+
+    const second = await start("--data", folder);
+    await using _server = second.server;
+    using raw = await Visitor.connect(second.port);
+    await raw.enter("raw");
+    assertEquals(await raw.line(), "-- 1 earlier message");
+    assertMatch((await raw.line())!, /^\d\d:\d\d <ann> stays$/);
+    assertEquals(await raw.line(), "-- now");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 testUnless(
   without("sh"),
   "The compiled server stops as the one from source does",
   async () => {
     const { server, port } = await start();
     await using _server = server;
-    await using ann = new Program(CLIENT, [String(port)], { USER: "ann" });
+    await using ann = new Program(CLIENT, ["--no-reconnect", String(port)], {
+      USER: "ann",
+    });
     await ann.out.next();
     server.signal("SIGTERM");
     assertEquals(await ann.exit(), 1);
@@ -221,7 +251,7 @@ Deno.test("The compiled programs say which version they are, and what is wrong w
 
 Deno.test("The executables have the permissions that they need, and no more", async () => {
   const needed = [
-    [SERVER, { allow_net: [] }],
+    [SERVER, { allow_net: [], allow_read: [], allow_write: [] }],
     [CLIENT, { allow_net: [], allow_env: ["USER", "LOGNAME", "USERNAME"] }],
   ] as const;
   for (const [file, permissions] of needed) {

@@ -7,6 +7,7 @@ import { Socket } from "node:net";
 // @ts-types="../lib/std/text_line_stream.d.ts"
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ChatServer } from "../lib/server/listen.ts";
+import { type Log, MemoryLog } from "../lib/server/log.ts";
 import type { Limits } from "../lib/server/options.ts";
 
 const WATCHDOG_MS = 60_000;
@@ -62,18 +63,40 @@ export const noReset = "resetAndDestroy" in Socket.prototype
 export class Room implements AsyncDisposable {
   readonly server: ChatServer;
 
+  private constructor(server: ChatServer) {
+    this.server = server;
+  }
+
   /** In tests nothing happens because time goes by, unless a limit says so. */
-  constructor(limits: Partial<Limits> = {}) {
-    this.server = new ChatServer({
+  static async open(
+    limits: Partial<Limits> = {},
+    log: Log = new MemoryLog(),
+  ): Promise<Room> {
+    const never = 3_600_000;
+    const server = await ChatServer.start({
       host: "127.0.0.1",
       port: 0,
-      limits: { firstLineMs: 3_600_000, partingMs: 3_600_000, ...limits },
+      log,
+      limits: {
+        firstLineMs: never,
+        partingMs: never,
+        holdMs: never,
+        ...limits,
+      },
     });
+    return new Room(server);
   }
 
   /** Somebody who has connected and not said anything. */
   connect(): Promise<Visitor> {
     return Visitor.connect(this.server.port);
+  }
+
+  /** A program that has said hello with these fields, and has been welcomed. */
+  async program(fields: Record<string, unknown> = {}): Promise<Bot> {
+    const bot = new Bot(await this.connect());
+    await bot.hello(fields);
+    return bot;
   }
 
   /** Somebody who has entered under this name, and has been told so. */
@@ -250,6 +273,81 @@ export class Visitor implements Disposable {
   }
 }
 
+/** A frame of the JSON dialect. */
+export type Frame = { type: string } & Record<string, unknown>;
+
+/** Somebody with a raw socket who speaks JSON. */
+export class Bot implements Disposable {
+  readonly visitor: Visitor;
+  #marks = 0;
+
+  constructor(visitor: Visitor) {
+    this.visitor = visitor;
+  }
+
+  static async connect(port: number): Promise<Bot> {
+    return new Bot(await Visitor.connect(port));
+  }
+
+  /** Sends frames, in one write. */
+  async send(...frames: Frame[]): Promise<void> {
+    const lines = frames.map((frame) => `${JSON.stringify(frame)}\n`);
+    await this.visitor.send(lines.join(""));
+  }
+
+  /** Says hello, and reads up to the welcome, which it gives. */
+  async hello(fields: Record<string, unknown> = {}): Promise<Frame> {
+    await this.send({ type: "hello", v: 1, ...fields });
+    const before = await this.until("welcome");
+    return before.at(-1)!;
+  }
+
+  /** The next frame; `undefined` when there will be no more. */
+  async frame(): Promise<Frame | undefined> {
+    const line = await this.visitor.line();
+    return line === undefined ? undefined : JSON.parse(line);
+  }
+
+  /** The frames up to the next of this type, which is the last of them. */
+  async until(type: string): Promise<Frame[]> {
+    const frames: Frame[] = [];
+    for (;;) {
+      const frame = await this.frame();
+      if (!frame) {
+        throw new Error(`ended without ${type}: ${JSON.stringify(frames)}`);
+      }
+      frames.push(frame);
+      if (frame.type === type) return frames;
+    }
+  }
+
+  /** What has arrived up to now: all that the server had said before it read this. */
+  async heard(): Promise<Frame[]> {
+    const id = `barrier-${++this.#marks}`;
+    await this.send({ type: "ping", id });
+    const frames: Frame[] = [];
+    for (;;) {
+      const [...more] = await this.until("pong");
+      const pong = more.pop();
+      frames.push(...more);
+      if (pong?.["id"] === id) return frames;
+    }
+  }
+
+  /** All frames up to the end of the connection. */
+  async rest(): Promise<Frame[]> {
+    return (await this.visitor.rest()).map((line) => JSON.parse(line));
+  }
+
+  close(): void {
+    this.visitor.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
 /** Lines as netcat would show them: only LF ends one, and nothing is removed. */
 async function* splitAtLf(conn: Deno.TcpConn): AsyncGenerator<string> {
   const decoder = new TextDecoder();
@@ -358,6 +456,8 @@ export const SERVER_ARGS = [
   "--quiet",
   "--no-prompt",
   "--allow-net",
+  "--allow-read",
+  "--allow-write",
   "server.ts",
 ];
 export const CLIENT_ARGS = [

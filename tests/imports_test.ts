@@ -81,24 +81,72 @@ Deno.test("lines.ts and wire/ import message.ts at most", () => {
   }
 });
 
-Deno.test("The hub knows no sockets, no dialect and no bytes", () => {
-  const allowed = [
+/** What the core of the server may import, of ours: nobody there knows sockets or dialects, nor whom they serve. */
+const CORE: Record<string, string[]> = {
+  "lib/server/hub.ts": [
+    "lib/fault.ts",
     "lib/message.ts",
+    "lib/server/log.ts",
     "lib/server/options.ts",
     "lib/server/outbox.ts",
-  ];
+    "lib/server/reading.ts",
+    "lib/server/room.ts",
+    "lib/server/rooms.ts",
+  ],
+  "lib/server/log.ts": ["lib/message.ts"],
+  "lib/server/outbox.ts": ["lib/lines.ts", "lib/message.ts"],
+  "lib/server/reading.ts": [
+    "lib/message.ts",
+    "lib/server/log.ts",
+    "lib/server/outbox.ts",
+    "lib/server/room.ts",
+  ],
+  "lib/server/room.ts": [
+    "lib/message.ts",
+    "lib/server/log.ts",
+    "lib/server/outbox.ts",
+  ],
+  "lib/server/rooms.ts": [
+    "lib/fault.ts",
+    "lib/message.ts",
+    "lib/server/log.ts",
+    "lib/server/outbox.ts",
+    "lib/server/room.ts",
+  ],
+  "lib/server/sqlite_log.ts": [
+    "lib/fault.ts",
+    "lib/message.ts",
+    "lib/server/log.ts",
+  ],
+};
+
+Deno.test("The hub, the rooms, the outbox and the logs know no sockets, no dialect and not who uses them", () => {
+  for (const [file, allowed] of Object.entries(CORE)) {
+    assertEquals([...new Set(ours(file))].sort(), allowed, file);
+  }
+});
+
+Deno.test("Only server.ts knows where messages are kept", () => {
   assertEquals(
-    ours("lib/server/hub.ts").filter((edge) => !allowed.includes(edge)),
-    [],
+    [...imports.keys()].filter((file) =>
+      ours(file).includes("lib/server/sqlite_log.ts")
+    ),
+    ["server.ts"],
   );
 });
 
-Deno.test("The outbox knows no sockets, no rooms and no dialect", () => {
-  const allowed = ["lib/message.ts", "lib/lines.ts"];
-  assertEquals(
-    ours("lib/server/outbox.ts").filter((edge) => !allowed.includes(edge)),
-    [],
-  );
+Deno.test("What the client remembers and decides knows no connection", () => {
+  const pure = ["conversation", "people", "reading", "said", "waiting"];
+  for (const name of pure) {
+    assertEquals(
+      ours(`lib/client/${name}.ts`).filter((edge) =>
+        edge.startsWith("lib/client/") &&
+        !pure.some((name) => edge === `lib/client/${name}.ts`)
+      ),
+      [],
+      name,
+    );
+  }
 });
 
 Deno.test("The server and the client never import each other, and what they share imports neither", () => {
@@ -161,9 +209,9 @@ Deno.test("Only terminal.ts touches the terminal", async () => {
   );
 });
 
-Deno.test("Only the hub makes one event into many", async () => {
+Deno.test("Only a room makes one event into many", async () => {
   assertEquals(await filesWith(/new Batch\(\)/), [
-    "lib/server/hub.ts",
     "lib/server/outbox.ts",
+    "lib/server/room.ts",
   ]);
 });

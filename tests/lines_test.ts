@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { clean, LineReader } from "../lib/lines.ts";
-import { MAX_LINE_BYTES } from "../lib/message.ts";
+import { LineReader } from "../lib/lines.ts";
+import { clean, MAX_LINE_BYTES } from "../lib/message.ts";
 import { assert, assertEquals } from "./assert.ts";
 
 const bytes = (...values: (number | string)[]) =>

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { BindError, ChatServer } from "../lib/server/listen.ts";
-import { assert, assertEquals, assertThrows } from "./assert.ts";
+import { assert, assertEquals, assertRejects } from "./assert.ts";
 import {
   listening,
   noReset,
@@ -13,11 +13,11 @@ import {
   Visitor,
 } from "./fixtures.ts";
 
-Deno.test("ChatServer says why it cannot listen", () => {
+Deno.test("ChatServer says why it cannot listen", async () => {
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = taken.addr;
-  const error = assertThrows(
-    () => new ChatServer({ host: "127.0.0.1", port }),
+  const error = await assertRejects(
+    () => ChatServer.start({ host: "127.0.0.1", port }),
     BindError,
   );
   assertEquals(
@@ -25,8 +25,8 @@ Deno.test("ChatServer says why it cannot listen", () => {
     `cannot listen on 127.0.0.1:${port}: the address is in use`,
   );
   taken.close();
-  const unknown = assertThrows(
-    () => new ChatServer({ host: "no-such-host.invalid", port: 0 }),
+  const unknown = await assertRejects(
+    () => ChatServer.start({ host: "no-such-host.invalid", port: 0 }),
     BindError,
   );
   assert(
@@ -41,7 +41,7 @@ Deno.test({
   sanitizeOps: true,
   sanitizeResources: true,
   fn: async () => {
-    const room = new Room();
+    const room = await Room.open();
     const ann = await room.enter("ann");
     const bob = await room.enter("bob");
     const silent = await room.connect();
@@ -74,7 +74,7 @@ Deno.test("ChatServer sends without delay, and finds out some day who has vanish
   prototype.setNoDelay = (on) => void calls.push(`no delay ${on}`);
   prototype.setKeepAlive = (on) => void calls.push(`keep alive ${on}`);
   try {
-    await using room = new Room();
+    await using room = await Room.open();
     using _ann = await room.enter("ann");
   } finally {
     Object.assign(prototype, { setNoDelay, setKeepAlive });

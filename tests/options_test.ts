@@ -8,15 +8,28 @@ Deno.test("serverOptions() listens on 127.0.0.1:5000 unless told otherwise", () 
   assertEquals(serverOptions([]), {
     host: "127.0.0.1",
     port: 5000,
+    data: "",
+    historyDays: 30,
     log: "text",
+    limits: { replay: 20 },
   });
+  const rest = ["--history-days", "0", "--replay=0"];
   for (
     const args of [
-      ["-H", "::1", "-p", "0", "--log", "json"],
-      ["--host", "::1", "--port", "0", "--log=json"],
-      ["-H=::1", "-p0", "--log", "json"],
+      ["-H", "::1", "-p", "0", "--log", "json", "-d", "chat", ...rest],
+      ["--host", "::1", "--port", "0", "--log=json", "--data=chat", ...rest],
+      ["-H=::1", "-p0", "--log", "json", "-d=chat", ...rest],
     ]
-  ) assertEquals(serverOptions(args), { host: "::1", port: 0, log: "json" });
+  ) {
+    assertEquals(serverOptions(args), {
+      host: "::1",
+      port: 0,
+      data: "chat",
+      historyDays: 0,
+      log: "json",
+      limits: { replay: 0 },
+    });
+  }
 });
 
 Deno.test("serverOptions() gives options and limits that nobody can change", () => {
@@ -30,6 +43,12 @@ Deno.test("The limits are those of the design", () => {
     maxLineBytes: 8192,
     maxWaitingBytes: 98304,
     maxAnswerBytes: 16_384,
+    replay: 20,
+    holdMs: 10_000,
+    maxRooms: 1000,
+    maxRoomsJoined: 20,
+    maxBadFrames: 10,
+    directMemoryMs: 600_000,
     firstLineMs: 150,
     partingMs: 2000,
     acceptPauseMs: 200,
@@ -43,6 +62,18 @@ Deno.test("serverOptions() says in one line what is wrong with a command line", 
     [["--prot=1"], "unknown flag --prot"],
     [["-x"], "unknown flag -x"],
     [["--no-port"], "unknown flag --no-port"],
+    [
+      ["--data="],
+      "--data needs a value: folder to keep the messages in (default: in memory)",
+    ],
+    [
+      ["--history-days", "x"],
+      '--history-days "x" will not do: it is a whole number from 0 to 36500',
+    ],
+    [
+      ["--replay", "1001"],
+      '--replay "1001" will not do: it is a whole number from 0 to 1000',
+    ],
     [
       ["--port", "65536"],
       '--port "65536" will not do: a port is a whole number from 0 to 65535',
@@ -111,6 +142,8 @@ Deno.test("--help names every flag with its default, and --version says which", 
   );
   assertMatch(help.print, /--linger SECONDS .*\(default 0\)/);
   assertMatch(help.print, /--name NAME /);
+  assertMatch(help.print, /\n {6}--no-reconnect {2,}give up [^\n(]*\n/);
+  assertMatch(help.print, /--retry SECONDS .*\(default 60\)/);
 });
 
 Deno.test("clientOptions() reads an address in every way that people write one", () => {
@@ -133,6 +166,8 @@ Deno.test("clientOptions() reads an address in every way that people write one",
       port,
       name: "ann",
       lingerMs: 0,
+      reconnect: true,
+      retryMs: 60_000,
     }, args.join(" "));
   }
 });
@@ -155,6 +190,12 @@ Deno.test("clientOptions() says in one line what is wrong with a command line", 
     [
       ["--linger=-1"],
       '--linger "-1" will not do: it is a number of seconds, such as 2 or 0.5',
+    ],
+    [["--no-reconnect=false"], "--no-reconnect takes no value"],
+    [["--reconnect"], "unknown flag --reconnect"],
+    [
+      ["--retry"],
+      "--retry needs a value: in a pipe: try for so long to connect again",
     ],
     [["a:"], 'port "" will not do: a port is a whole number from 1 to 65535'],
     [
@@ -190,5 +231,20 @@ Deno.test("clientOptions() takes the login name unless a name is given", () => {
     port: 5000,
     name: "",
     lingerMs: 250,
+    reconnect: true,
+    retryMs: 60_000,
   });
+});
+
+Deno.test("clientOptions() takes --no-reconnect without a value, and --retry with one", () => {
+  const options = (...args: string[]) => {
+    const options = clientOptions(args, "ann");
+    return "name" in options
+      ? [options.reconnect, options.retryMs, options.host]
+      : [];
+  };
+  assertEquals(options("--retry", "0.5"), [true, 500, "127.0.0.1"]);
+  assertEquals(options("--no-reconnect"), [false, 60_000, "127.0.0.1"]);
+  assertEquals(options("--no-reconnect", "there"), [false, 60_000, "there"]);
+  assertEquals(options("there", "--no-reconnect"), [false, 60_000, "there"]);
 });

@@ -17,6 +17,9 @@ function countingRender() {
 
 const said = (text: string): ChatEvent => ({
   type: "message",
+  room: "lobby",
+  seq: 1,
+  time: 0,
   from: "x",
   text,
   action: false,
@@ -112,15 +115,41 @@ Deno.test("Batch leaves out what its reader said, in any stretch of any batch", 
   }
 });
 
-Deno.test("Batch may grow after it was encoded", () => {
+Deno.test("Batch leaves out what was dropped, and the other events keep their places", () => {
   const batch = new Batch();
-  const reader = outboxOn(new OpenSink(), new Turns()).outbox;
-  const { render, count } = countingRender();
-  batch.add(said("a"));
-  batch.bytes(render, 0, 1, reader);
+  const [own, other] = [1, 2].map(() =>
+    outboxOn(new OpenSink(), new Turns()).outbox
+  );
+  const { render } = countingRender();
+  for (const text of ["a", "b", "c"]) batch.add(said(text), own);
+  batch.add(said("d"));
+  batch.drop(1);
+  batch.seal();
+  const bytes = (from: number, reader: Outbox) =>
+    decoder.decode(batch.bytes(render, from, batch.length, reader));
+  assertEquals(bytes(0, other!), "a\nc\nd\n");
+  assertEquals(bytes(1, other!), "c\nd\n");
+  assertEquals(bytes(0, own!), "d\n");
+  assertEquals(batch.from(1), [said("c"), said("d")]);
+});
+
+Deno.test("Outbox writes nothing of a batch before it is sealed, nor what came after it", async () => {
+  const turns = new Turns();
+  const sink = new OpenSink();
+  const { outbox } = outboxOn(sink, turns);
+  outbox.open(countingRender().render);
+  const batch = new Batch();
   batch.add(said("b"));
-  assertEquals(decoder.decode(batch.bytes(render, 0, 2, reader)), "a\nb\n");
-  assertEquals(count.calls, 2);
+  outbox.tell(said("a"));
+  outbox.add(batch);
+  outbox.tell(said("c"));
+  const ended = outbox.end();
+  await turns.ended();
+  assertEquals(sink.text, "a\n");
+  batch.seal();
+  turns.write(outbox);
+  await ended;
+  assertEquals(sink.text, "a\nb\nc\n");
 });
 
 Deno.test("Outbox writes all that came in one turn with one write, in order", async () => {
@@ -136,17 +165,17 @@ Deno.test("Outbox writes all that came in one turn with one write, in order", as
   assertEquals(sink.writes.length, 1);
 });
 
-Deno.test("Outbox only collects until it is opened, and then says first what comes first", async () => {
+Deno.test("Outbox only collects until it is opened", async () => {
   const turns = new Turns();
   const sink = new OpenSink();
   const { outbox } = outboxOn(sink, turns);
   outbox.tell(said("a"));
   await turns.ended();
   assertEquals(sink.text, "");
-  outbox.open(countingRender().render, [said("first"), said("second")]);
+  outbox.open(countingRender().render);
   outbox.tell(said("b"));
   await turns.ended();
-  assertEquals(sink.text, "first\nsecond\na\nb\n");
+  assertEquals(sink.text, "a\nb\n");
 });
 
 Deno.test("Outbox goes on where a write stopped, and nobody else waits for it", async () => {
@@ -259,6 +288,7 @@ Deno.test("Outbox.answered() waits for the answers, and not for what everybody i
   outbox.open(countingRender().render);
   const batch = new Batch();
   batch.add(said("to all"));
+  batch.seal();
   outbox.add(batch);
   await outbox.answered();
   outbox.tell(said("a"));
@@ -347,4 +377,35 @@ Deno.test("Turns.ended() waits for what was said while an earlier turn was still
   late.tell(said("late"));
   await turns.ended();
   assertEquals(sink.text, "late\n");
+});
+
+Deno.test("Turns end when what is handed out is ready, and what is said meanwhile belongs to the next one", async () => {
+  const turns = new Turns();
+  const sink = new OpenSink();
+  const { outbox } = outboxOn(sink, turns);
+  outbox.open(countingRender().render);
+  await turns.ended();
+  const stored = Promise.withResolvers<void>();
+  const batch = new Batch();
+  batch.add(said("a"));
+  const begun = Promise.withResolvers<void>();
+  turns.handOut(() => {
+    outbox.add(batch);
+    begun.resolve();
+    return stored.promise;
+  });
+  let ended = false;
+  const end = turns.ended().then(() => ended = true);
+  await begun.promise;
+  outbox.tell(said("b"));
+  const next = turns.ended();
+  for (let i = 0; i < 10; i++) {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+  assertEquals([sink.text, ended], ["", false]);
+  batch.seal();
+  stored.resolve();
+  await end;
+  await next;
+  assertEquals(sink.text, "a\nb\n");
 });

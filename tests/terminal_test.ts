@@ -1,7 +1,9 @@
 /** chat-client at a terminal: the real program on a pseudo-terminal, seen through xterm. */
 
+import { ChatServer } from "../lib/server/listen.ts";
 import { assert, assertEquals } from "./assert.ts";
 import {
+  Bot,
   CLIENT_ARGS,
   Program,
   Room,
@@ -139,9 +141,10 @@ async function desk(
   room: Room,
   columns = 80,
   rows = 12,
+  flags: readonly string[] = [],
 ): Promise<{ ann: Desk; bob: Visitor }> {
   const bob = await room.enter("bob");
-  const ann = new Desk(room.server.port, columns, rows);
+  const ann = new Desk(room.server.port, columns, rows, flags);
   await ann.until((lines) =>
     lines.at(-1) === "you>" && lines.at(-2) === WELCOME
   );
@@ -149,10 +152,31 @@ async function desk(
   return { ann, bob };
 }
 
+/** A client at a desk, and a server that has welcomed it and does nothing more by itself. */
+async function deskWithServer(): Promise<{ ann: Desk; server: Bot }> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const ann = new Desk(listener.addr.port, 100, 8);
+  const server = new Bot(new Visitor(await listener.accept()));
+  listener.close();
+  await server.until("hello");
+  const lobby = { room: "lobby", log: "a", seq: 0, count: 2 };
+  await server.send({
+    type: "welcome",
+    v: 1,
+    name: "ann",
+    server: "test",
+    rooms: [lobby],
+  });
+  await ann.until((lines) =>
+    lines.at(-1) === "you>" && lines.at(-2) === WELCOME
+  );
+  return { ann, server };
+}
+
 terminalTest(
   "chat-client sends what is typed at Enter, and prints what arrives above the prompt",
   async () => {
-    await using room = new Room();
+    await using room = await Room.open();
     const { ann, bob } = await desk(room);
     await using _ann = ann;
     using _bob = bob;
@@ -176,7 +200,7 @@ terminalTest(
 terminalTest(
   "chat-client never garbles the line being typed while messages arrive",
   async () => {
-    await using room = new Room();
+    await using room = await Room.open();
     const { ann, bob } = await desk(room, 30, 10);
     await using _ann = ann;
     using _bob = bob;
@@ -219,7 +243,7 @@ terminalTest(
 terminalTest(
   "chat-client shows a pasted text as one line, and sends its lines as messages",
   async () => {
-    await using room = new Room();
+    await using room = await Room.open();
     const { ann, bob } = await desk(room);
     await using _ann = ann;
     using _bob = bob;
@@ -244,14 +268,14 @@ terminalTest(
 terminalTest(
   "chat-client keeps a line that is too long to be sent in the input",
   async () => {
-    await using room = new Room();
+    await using room = await Room.open();
     const { ann, bob } = await desk(room, 100, 12);
     await using _ann = ann;
     using _bob = bob;
     await ann.type(`\x1b[200~${"x".repeat(8193)}\x1b[201~\r`);
     await ann.until((lines) =>
       lines.includes(
-        "-- a line of more than 8192 bytes was not sent",
+        "-- too long to be sent",
       )
     );
     await ann.type("\x15short\r");
@@ -262,19 +286,22 @@ terminalTest(
 terminalTest(
   "chat-client cleans what arrives before it comes to the terminal",
   async () => {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    await using ann = new Desk(listener.addr.port, 60, 8);
-    using server = new Visitor(await listener.accept());
-    await server.line();
-    await server.send(
-      "\x1b[2J\x1b[H\x1b]0;title\x07one\rtwo\b\u009b5mthree\u202e\n",
-    );
-    const shown = "[2J[H]0;titleonetwo5mthree";
+    const { ann, server } = await deskWithServer();
+    await using _ann = ann;
+    using _server = server;
+    await server.send({
+      type: "message",
+      room: "lobby",
+      seq: 1,
+      time: "2026-01-02T03:04:05.678Z",
+      from: "eve\x1b[2J",
+      text: "\x1b[2J\x1b[H\x1b]0;title\x07one\rtwo\b\u009b5mthree\u202e",
+    });
+    const shown = "<eve[2J> [2J[H]0;titleonetwo5mthree";
     const lines = await ann.until((lines) =>
       lines.includes(shown) && lines.at(-1) === "you>"
     );
-    assertEquals(lines.slice(2), [shown, "you>"]);
-    listener.close();
+    assertEquals(lines.slice(3), [shown, "you>"]);
   },
 );
 
@@ -287,7 +314,7 @@ for (
   terminalTest(
     `chat-client leaves at ${how}, has what was sent before delivered, and gives the terminal back`,
     async () => {
-      await using room = new Room();
+      await using room = await Room.open();
       const { ann, bob } = await desk(room);
       await using _ann = ann;
       using _bob = bob;
@@ -313,7 +340,7 @@ for (
   terminalTest(
     `chat-client gives the terminal back on ${signal}, and what was being typed stays on it`,
     async () => {
-      await using room = new Room();
+      await using room = await Room.open();
       const { ann, bob } = await desk(room);
       await using _ann = ann;
       using _bob = bob;
@@ -329,10 +356,10 @@ for (
 }
 
 terminalTest(
-  "chat-client gives the terminal back when the link is lost, and says so in one line",
+  "chat-client gives the terminal back when the link is lost for good, and says so in one line",
   async () => {
-    const room = new Room();
-    const { ann, bob } = await desk(room);
+    const room = await Room.open();
+    const { ann, bob } = await desk(room, 80, 12, ["--no-reconnect"]);
     await using _ann = ann;
     bob.close();
     await ann.type("half a li");
@@ -342,9 +369,120 @@ terminalTest(
     assertEquals(lines.slice(-4), [
       "-- bye: the server is stopping",
       "you> half a li",
-      "chat-client: the server closed the connection: the server is stopping",
+      "chat-client: the connection is lost (the server is stopping)",
       "exit 1, sane",
     ]);
+  },
+);
+
+terminalTest(
+  "chat-client keeps what is typed without a connection, and says it when it is connected again",
+  async () => {
+    const room = await Room.open();
+    const { port } = room.server;
+    const { ann, bob } = await desk(room, 100, 20);
+    await using _ann = ann;
+    bob.close();
+    await ann.type("half");
+    await ann.untilLast("you> half");
+    await room.server.stop();
+    await ann.until((lines) =>
+      lines.at(-2) ===
+        "-- the connection is lost (the server is stopping); trying again in 1 s" &&
+      lines.at(-1) === "you> half"
+    );
+    await ann.type(" a line\r/who\r");
+    await ann.until((lines) =>
+      lines.includes("-- refused (there is no connection): /who")
+    );
+    const next = await ChatServer.start({ host: "127.0.0.1", port });
+    const lines = await ann.until((lines) =>
+      lines.includes("-- connected again")
+    );
+    const typed = lines.indexOf("you> half a line");
+    assertEquals(lines[typed + 1], "-- not connected, 1 line waits");
+    using carl = await Visitor.connect(port);
+    // Its line may be among those that were said before carl came.
+    await carl.send("/nick carl\n");
+    await carl.until(/<ann> half a line$/);
+    await ann.type("and on\r");
+    await carl.until("<ann> and on");
+    await ann.type("\x04");
+    await ann.until((lines) => lines.at(-1) === "exit 0, sane");
+    carl.close();
+    await next.stop();
+  },
+);
+
+terminalTest(
+  "chat-client is in several rooms, and names those that are not the current one",
+  async () => {
+    await using room = await Room.open();
+    using dan = await room.enter("dan");
+    await dan.send("/join dev\n");
+    await dan.until(/^-- you are in dev/);
+    const { ann, bob } = await desk(room, 80, 20);
+    await using _ann = ann;
+    using _bob = bob;
+    await ann.type("/join dev\r");
+    await dan.until("[ann] entered room");
+    await ann.until((lines) =>
+      lines.includes("-- you are in dev; 1 other is here")
+    );
+    await ann.type("hi dev\r/me waves\r");
+    assertEquals(await dan.take(2), ["<ann> hi dev", "* ann waves"]);
+    await bob.send("hi lobby\n/msg ann psst\n");
+    await ann.until((lines) => lines.includes("[bob -> you] psst"));
+    await ann.type("/reply well\r");
+    await bob.until("[ann -> you] well");
+    await dan.send("hi\n");
+    await ann.until((lines) => lines.includes("<dan> hi"));
+    await ann.type("/leave\r");
+    await dan.until("[ann] left room");
+    const lines = await ann.until((lines) =>
+      lines.includes("-- you are in lobby") && lines.at(-1) === "you>"
+    );
+    assertEquals(lines.slice(lines.indexOf("you> /join dev")), [
+      "you> /join dev",
+      "-- you are in dev; 1 other is here",
+      "you> hi dev",
+      "you> /me waves",
+      "lobby: <bob> hi lobby",
+      "[bob -> you] psst",
+      "you> /reply well",
+      "<dan> hi",
+      "you> /leave",
+      "[ann] left room",
+      "-- you are in lobby",
+      "you>",
+    ]);
+    await ann.type("back\r");
+    await bob.until("<ann> back");
+  },
+);
+
+terminalTest(
+  "chat-client marks what was said before it came",
+  async () => {
+    await using room = await Room.open();
+    using bob = await room.enter("bob");
+    await bob.send("one\n/me two\n");
+    await bob.heard();
+    await using ann = new Desk(room.server.port, 80, 12);
+    const lines = await ann.until((lines) =>
+      lines.includes("-- now") && lines.at(-1) === "you>"
+    );
+    assertEquals(
+      lines.slice(2).map((line) => line.replace(/^\d\d:\d\d /, "00:00 ")),
+      [
+        WELCOME,
+        "-- 2 earlier messages",
+        "00:00 <bob> one",
+        "00:00 * bob two",
+        "-- now",
+        "you>",
+      ],
+    );
   },
 );
 
@@ -368,34 +506,37 @@ terminalTest(
 terminalTest(
   "chat-client tells of a refused name, and shows refusals",
   async () => {
-    await using room = new Room();
+    await using room = await Room.open();
     using _other = await room.enter("ann");
     await using ann = new Desk(room.server.port, 100, 8);
-    const notice =
-      '-- the name "ann" was refused, that name is taken; you are guest1';
+    const refused = '-- the name "ann" was refused, that name is taken; ';
+    const lines = await ann.until((lines) =>
+      lines.some((line) => line.startsWith(refused)) &&
+      lines.at(-1) === "you>"
+    );
+    const guest = /you are (guest\d+)/.exec(lines[2]!)?.[1] ?? "no guest";
+    const notice = `${refused}you are ${guest}`;
     assertEquals(
-      (await ann.until((lines) =>
-        lines.includes(notice) && lines.at(-1) === "you>"
-      )).slice(2),
+      lines.slice(2),
       [
-        "-- refused (that name is taken): /nick ann",
-        WELCOME.replace("ann", "guest1"),
+        WELCOME.replace("ann", guest),
         notice,
         "you>",
       ],
     );
-    await ann.type("/x\r");
-    const lines = await ann.until((lines) =>
-      lines.includes("-- refused (unknown command, /help lists them): /x")
+    await ann.type("/x\r/nick you\r");
+    const refusals = await ann.until((lines) =>
+      lines.includes("-- refused (unknown command, /help lists them): /x") &&
+      lines.includes("-- refused (that name is reserved): /nick you")
     );
-    assert(!lines.join().includes("chat-client:"));
+    assert(!refusals.join().includes("chat-client:"));
   },
 );
 
 terminalTest(
   "chat-client draws its input anew when the terminal is resized",
   async () => {
-    await using room = new Room();
+    await using room = await Room.open();
     const { ann, bob } = await desk(room, 60, 10);
     await using _ann = ann;
     using _bob = bob;
@@ -421,7 +562,7 @@ terminalTest(
 terminalTest(
   "chat-client is not stopped with the terminal in raw mode",
   async () => {
-    await using room = new Room();
+    await using room = await Room.open();
     const { ann, bob } = await desk(room);
     await using _ann = ann;
     using _bob = bob;
@@ -438,7 +579,7 @@ terminalTest(
 terminalTest(
   "chat-client quits at Ctrl-D only in an empty line; otherwise it deletes",
   async () => {
-    await using room = new Room();
+    await using room = await Room.open();
     const { ann, bob } = await desk(room);
     await using _ann = ann;
     using _bob = bob;
@@ -450,22 +591,20 @@ terminalTest(
 terminalTest(
   "chat-client gives the terminal back before it waits for a server, 10 s at most",
   async () => {
-    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    await using ann = new Desk(listener.addr.port, 80, 8);
-    using server = new Visitor(await listener.accept());
-    listener.close();
-    await ann.untilLast("you>");
-    await ann.type("half\x03");
-    assertEquals(await server.rest(), ["/nick ann"]);
-    // The terminal echoes again what is typed, and shows what the server still says.
-    await server.send("still here\n");
+    const { ann, server } = await deskWithServer();
+    await using _ann = ann;
+    using _server = server;
+    await ann.type("one\rhalf\x03");
+    await server.until("say");
+    // The terminal echoes again what is typed.
     const lines = await ann.until((lines) => lines.at(-1)!.startsWith("exit"));
-    assertEquals(lines.slice(2), [
+    assertEquals(lines.slice(3), [
+      "you> one",
       "you> half",
-      "still here",
-      "chat-client: the server has not answered everything within 10 s",
+      "chat-client: 1 message was not acknowledged: the server has not answered everything within 10 s",
       "exit 1, sane",
     ]);
+    assertEquals(await server.rest(), []);
   },
 );
 
@@ -478,7 +617,7 @@ for (
   terminalTest(
     `chat-client is no terminal program when only ${how}`,
     async () => {
-      await using room = new Room();
+      await using room = await Room.open();
       using ann = await room.enter("ann");
       const client = [Deno.execPath(), ...CLIENT_ARGS, String(room.server.port)]
         .join(" ");
@@ -501,7 +640,7 @@ for (
         (await script.out.until(/^end/)).map((line) => line.trimEnd()),
         [
           "-- welcome, you are bob; 1 other is here; /help lists the commands",
-          "-- bye: end of input",
+          "-- bye: you quit",
         ],
       );
     },

@@ -1,47 +1,101 @@
-import type { ChatEvent } from "../lib/message.ts";
-import {
-  parse,
-  readBye,
-  readRefusal,
-  readRename,
-  readWelcome,
-  render,
-  renderTelnet,
-} from "../lib/wire/text.ts";
+import type { ChatEvent, Message } from "../lib/message.ts";
+import { parse, readBye, render, renderTelnet } from "../lib/wire/text.ts";
 import { assert, assertEquals } from "./assert.ts";
 
+const TIME = Date.parse("2026-01-02T03:04:05.678Z");
+
+function message(from: string, text: string, action = false): ChatEvent {
+  return { type: "message", ...logged(from, text, TIME, action) };
+}
+
+function logged(
+  from: string,
+  text: string,
+  time: number,
+  action = false,
+): Message {
+  return { room: "lobby", seq: 1, time, from, text, action };
+}
+
+function welcome(name: string, ...counts: number[]): ChatEvent {
+  const rooms = counts.map((count) => ({
+    room: "lobby",
+    log: "9f",
+    seq: 1,
+    count,
+  }));
+  return { type: "welcome", name, server: "chat-server", rooms };
+}
+
+function joined(count?: number): ChatEvent {
+  const state = { room: "dev", log: "9f", seq: 1 };
+  return {
+    type: "joined",
+    room: "dev",
+    name: "alice",
+    ...(count !== undefined && { state: { ...state, count } }),
+  };
+}
+
 Deno.test("render() writes every event as the table of the text dialect has it", () => {
+  const room = "lobby";
+  const told = {
+    type: "told",
+    from: "alice",
+    to: "bob",
+    text: "psst",
+    time: TIME,
+  } as const;
   const table: [ChatEvent, string][] = [
-    [{ type: "joined", name: "alice" }, "[alice] entered room\n"],
-    [{ type: "offline", name: "alice" }, "[alice] is offline\n"],
+    [joined(), "[alice] entered room\n"],
+    [joined(1), "-- you are in dev; nobody else is here\n"],
+    [joined(2), "-- you are in dev; 1 other is here\n"],
+    [joined(3), "-- you are in dev; 2 others are here\n"],
+    [{ type: "left", room, name: "alice" }, "[alice] left room\n"],
+    [{ type: "offline", room, name: "alice" }, "[alice] is offline\n"],
+    [message("alice", "hello"), "<alice> hello\n"],
+    [message("alice", "waves", true), "* alice waves\n"],
     [
-      { type: "message", from: "alice", text: "hello", action: false },
-      "<alice> hello\n",
+      { type: "renamed", room, from: "alice", to: "al" },
+      "[alice] is now [al]\n",
     ],
+    [{ ...told, own: false }, "[alice -> you] psst\n"],
+    [{ ...told, own: true }, "[you -> bob] psst\n"],
     [
-      { type: "message", from: "alice", text: "waves", action: true },
-      "* alice waves\n",
-    ],
-    [{ type: "renamed", from: "alice", to: "al" }, "[alice] is now [al]\n"],
-    [
-      { type: "welcome", name: "guest1", others: 0 },
+      welcome("guest1", 1),
       "-- welcome, you are guest1; nobody else is here; /help lists the commands\n",
     ],
     [
-      { type: "welcome", name: "al", others: 1 },
+      welcome("al", 2),
       "-- welcome, you are al; 1 other is here; /help lists the commands\n",
     ],
     [
-      { type: "welcome", name: "al", others: 2 },
+      welcome("al", 3, 7),
       "-- welcome, you are al; 2 others are here; /help lists the commands\n",
     ],
     [
-      { type: "members", count: 2, names: ["al", "bob"] },
+      { type: "members", room, count: 2, names: ["al", "bob"], more: false },
       "-- 2 here: al, bob\n",
     ],
     [
-      { type: "members", count: 501, names: [] },
+      { type: "members", room, count: 2, names: ["al"], more: true },
+      "-- 2 here: al, ...\n",
+    ],
+    [
+      { type: "members", room, count: 501, names: [], more: false },
       "-- 501 here, too many to list\n",
+    ],
+    [
+      { type: "gap", room, from: 41, to: 80 },
+      "-- 40 messages are no longer kept\n",
+    ],
+    [
+      { type: "gap", room, from: 41, to: 41 },
+      "-- 1 message is no longer kept\n",
+    ],
+    [
+      { type: "anew", room: "dev", log: "9f" },
+      "-- the history of dev has begun anew\n",
     ],
     [{ type: "bye", reason: "you quit" }, "-- bye: you quit\n"],
     [
@@ -53,11 +107,135 @@ Deno.test("render() writes every event as the table of the text dialect has it",
       },
       "-- refused (that name is taken): /nick bob\n",
     ],
+    [
+      { type: "refused", code: "away", reason: "bob is away", ref: "" },
+      "-- refused (bob is away)\n",
+    ],
   ];
   for (const [event, line] of table) {
     assertEquals(render(event), line);
     assertEquals(renderTelnet(event), line.replace("\n", "\r\n"));
   }
+});
+
+Deno.test("render() writes nothing for what only programs are told", () => {
+  const events: ChatEvent[] = [
+    { type: "ack", ref: "7", seq: 1 },
+    { type: "ack", ref: "" },
+    { type: "pong", ref: "7" },
+  ];
+  for (const event of events) {
+    assertEquals(render(event), "");
+    assertEquals(renderTelnet(event), "");
+  }
+});
+
+Deno.test("render() lists rooms, and counts those that are not listed", () => {
+  const rooms = [
+    { room: "lobby", count: 5 },
+    { room: "dev", count: 2 },
+    { room: "old", count: 0 },
+  ];
+  assertEquals(
+    render({ type: "rooms", count: 3, rooms, more: false }),
+    "-- 3 rooms: lobby (5), dev (2), old (0)\n",
+  );
+  assertEquals(
+    render({
+      type: "rooms",
+      count: 1,
+      rooms: [{ room: "lobby", count: 1 }],
+      more: false,
+    }),
+    "-- 1 room: lobby (1)\n",
+  );
+  const many = Array.from(
+    { length: 500 },
+    (_, i) => ({ room: `r${i}`, count: i }),
+  );
+  const listed = many.map(({ room, count }) => `${room} (${count})`);
+  assertEquals(
+    render({ type: "rooms", count: 1200, rooms: many, more: false }),
+    `-- 1200 rooms: ${listed.join(", ")}, and 700 more\n`,
+  );
+  assertEquals(
+    render({
+      type: "rooms",
+      count: 1200,
+      rooms: many.slice(0, 2),
+      more: true,
+    }),
+    "-- 1200 rooms: r0 (0), r1 (1), ...\n",
+  );
+  assertEquals(
+    render({
+      type: "rooms",
+      count: 1200,
+      rooms: many.slice(498),
+      more: false,
+    }),
+    "-- 1200 rooms: r498 (498), r499 (499), and 700 more\n",
+  );
+  assertEquals(
+    render({ type: "rooms", count: 3, rooms: rooms.slice(1), more: false }),
+    "-- 3 rooms: dev (2), old (0)\n",
+  );
+});
+
+Deno.test("render() writes history with local times, and with the day where it is another", () => {
+  const zone = Deno.env.get("TZ");
+  // So far from UTC that the days differ too.
+  Deno.env.set("TZ", "Asia/Kolkata");
+  try {
+    assertEquals(
+      render({
+        type: "history",
+        room: "lobby",
+        time: Date.parse("2026-11-23T09:00:00+05:30"),
+        messages: [
+          logged("bob", "long ago", Date.parse("2025-11-23T14:03:00+05:30")),
+          logged("bob", "late", Date.parse("2026-11-22T23:59:59+05:30")),
+          logged("bob", "early", Date.parse("2026-11-23T00:00:00+05:30")),
+          logged("bob", "waves", Date.parse("2026-11-23T08:07:00+05:30"), true),
+        ],
+        total: 4,
+        more: false,
+      }),
+      "-- 4 earlier messages\n" +
+        "2025-11-23 14:03 <bob> long ago\n" +
+        "2026-11-22 23:59 <bob> late\n" +
+        "00:00 <bob> early\n" +
+        "08:07 * bob waves\n" +
+        "-- now\n",
+    );
+  } finally {
+    if (zone === undefined) Deno.env.delete("TZ");
+    else Deno.env.set("TZ", zone);
+  }
+});
+
+Deno.test("render() heads the first page of history, and ends the last", () => {
+  const time = new Date(2026, 10, 22, 14, 3).getTime();
+  const page = {
+    type: "history",
+    room: "lobby",
+    time,
+    messages: [logged("bob", "hi", time)],
+  } as const;
+  assertEquals(
+    render({ ...page, total: 3, more: true }),
+    "-- 3 earlier messages\n14:03 <bob> hi\n",
+  );
+  assertEquals(render({ ...page, more: true }), "14:03 <bob> hi\n");
+  assertEquals(render({ ...page, more: false }), "14:03 <bob> hi\n-- now\n");
+  assertEquals(
+    render({ ...page, total: 1, more: false }),
+    "-- 1 earlier message\n14:03 <bob> hi\n-- now\n",
+  );
+  assertEquals(
+    render({ ...page, messages: [], total: 0, more: false }),
+    "-- no earlier messages\n",
+  );
 });
 
 Deno.test("render() shortens the line of a refusal, and not in the middle of a character", () => {
@@ -82,7 +260,30 @@ Deno.test("parse() reads every command of the help, and the help names every com
       action: true,
       ref: "/me waves  twice",
     }],
+    ["/msg bob psst,  you", {
+      type: "tell",
+      to: "bob",
+      text: "psst,  you",
+      ref: "/msg bob psst,  you",
+    }],
+    ["/Msg  bob  psst ", {
+      type: "tell",
+      to: "bob",
+      text: "psst",
+      ref: "/Msg  bob  psst ",
+    }],
+    ["/reply to  you", {
+      type: "reply",
+      text: "to  you",
+      ref: "/reply to  you",
+    }],
     ["/who", { type: "who", ref: "/who" }],
+    ["/rooms", { type: "rooms", ref: "/rooms" }],
+    ["/join dev", { type: "join", room: "dev", ref: "/join dev" }],
+    ["/leave", { type: "leave", ref: "/leave" }],
+    ["/history", { type: "history", limit: 20, ref: "/history" }],
+    ["/HISTORY 1 ", { type: "history", limit: 1, ref: "/HISTORY 1 " }],
+    ["/history 1000", { type: "history", limit: 1000, ref: "/history 1000" }],
     ["/help", { type: "help", ref: "/help" }],
     ["/quit", { type: "quit", ref: "/quit" }],
   ];
@@ -93,9 +294,23 @@ Deno.test("parse() reads every command of the help, and the help names every com
   const named = help.trimEnd().split("\n").map((line) =>
     /^-- (\/\w+)/.exec(line)?.[1]
   ).filter(Boolean);
-  assertEquals(named, ["/nick", "/me", "/who", "/help", "/quit"]);
+  assertEquals(named, [
+    "/nick",
+    "/me",
+    "/msg",
+    "/reply",
+    "/who",
+    "/rooms",
+    "/join",
+    "/leave",
+    "/history",
+    "/help",
+    "/quit",
+  ]);
   assert(
-    help.endsWith("-- //TEXT      say a line that begins with a slash\n"),
+    help.endsWith(
+      "-- //TEXT             say a line that begins with a slash\n",
+    ),
     help,
   );
 });
@@ -123,7 +338,7 @@ Deno.test("parse() says /x for //x", () => {
   });
 });
 
-Deno.test("parse() refuses an unknown command and one without its argument", () => {
+Deno.test("parse() refuses an unknown command and one without its argument, or with a bad one", () => {
   for (const line of ["/x", "/", "/ nick", "/nickbob", "/x//y"]) {
     const reason = "unknown command, /help lists them";
     assertEquals(parse(line), {
@@ -133,63 +348,49 @@ Deno.test("parse() refuses an unknown command and one without its argument", () 
       ref: line,
     });
   }
-  assertEquals(parse("/nick "), {
-    type: "refused",
-    code: "usage",
-    reason: "usage: /nick NAME",
-    ref: "/nick ",
-  });
-  assertEquals(parse("/me"), {
-    type: "refused",
-    code: "usage",
-    reason: "usage: /me TEXT",
-    ref: "/me",
-  });
+  const usages = {
+    "/nick NAME": ["/nick", "/nick "],
+    "/me TEXT": ["/me", "/ME"],
+    "/msg NAME TEXT": ["/msg", "/msg bob", "/msg bob  "],
+    "/reply TEXT": ["/reply"],
+    "/join ROOM": ["/join", "/join "],
+    "/history [1-1000]": [
+      "0",
+      "1001",
+      "x",
+      "1x",
+      "-1",
+      "+1",
+      "1.5",
+      "1e2",
+      "1 2",
+    ]
+      .map((argument) => `/history ${argument}`),
+  };
+  for (const [usage, lines] of Object.entries(usages)) {
+    for (const line of lines) {
+      assertEquals(parse(line), {
+        type: "refused",
+        code: "usage",
+        reason: `usage: ${usage}`,
+        ref: line,
+      });
+    }
+  }
 });
 
 Deno.test("parse() asks for nothing when the line is blank", () => {
   for (const line of ["", " ", "\t "]) assertEquals(parse(line), undefined);
 });
 
-Deno.test("readWelcome() and readRefusal() read what render() writes, and nothing that a member can say", () => {
-  const name = "Ünal_.-9";
-  assertEquals(
-    readWelcome(render({ type: "welcome", name, others: 3 }).trimEnd()),
-    name,
-  );
-  const refusal = { reason: "usage: /me TEXT", ref: "/me" };
-  assertEquals(
-    readRefusal(
-      render({ type: "refused", code: "usage", ...refusal }).trimEnd(),
-    ),
-    refusal,
-  );
-
-  const text = "-- refused (x): y";
+Deno.test("readBye() reads a farewell, and nothing that a member can say", () => {
+  const reason = "the server is stopping";
+  const line = render({ type: "bye", reason }).trimEnd();
+  assertEquals(readBye(line), reason);
   for (const action of [false, true]) {
-    const line = render({ type: "message", from: "bob", text, action })
-      .trimEnd();
-    assertEquals(readRefusal(line), undefined);
-    assertEquals(readWelcome(line), undefined);
+    assertEquals(
+      readBye(render(message("bob", line, action)).trimEnd()),
+      undefined,
+    );
   }
-});
-
-Deno.test("readBye() tells a farewell in peace from another, and readRename() a rename from what somebody says", () => {
-  assertEquals(readBye("-- bye: you quit"), {
-    reason: "you quit",
-    peaceful: true,
-  });
-  assertEquals(readBye("-- bye: end of input"), {
-    reason: "end of input",
-    peaceful: true,
-  });
-  assertEquals(readBye("-- bye: the server is stopping"), {
-    reason: "the server is stopping",
-    peaceful: false,
-  });
-  assertEquals(readBye("<bob> -- bye: you quit"), undefined);
-  const line = render({ type: "renamed", from: "guest1", to: "Ünal.x" })
-    .trimEnd();
-  assertEquals(readRename(line), { from: "guest1", to: "Ünal.x" });
-  assertEquals(readRename(`<bob> ${line}`), undefined);
 });

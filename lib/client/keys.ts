@@ -3,7 +3,7 @@
  * What a terminal sends when keys are pressed, as keys. Pure; knows nothing of what the keys do.
  */
 
-import { clean } from "../lines.ts";
+import { clean } from "../message.ts";
 
 /** A key that is not a character. */
 export type KeyName =

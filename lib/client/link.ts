@@ -1,311 +1,441 @@
 /**
- * The link to the server: connecting, sending lines, receiving them, and ending so that nothing is lost. Owns
- * the socket and knows the dialect; must not know whether a person or a pipe is at this end.
+ * The link to the server: connecting, introducing itself, connecting again when the connection is lost, and
+ * ending without loss. Owns the socket; what is said through it is the conversation's. Must not know whether a
+ * person or a pipe is at this end.
  */
 
 import { type Address, formatAddress } from "../address.ts";
 import { describe } from "../fault.ts";
-import { LineReader } from "../lines.ts";
+import { write } from "../wire/json.ts";
+import { Connection, Lost, type Socket } from "./connection.ts";
 import {
-  MAX_LINE_BYTES,
-  nameFault,
-  normalizeName,
-  utf8Length,
-} from "../message.ts";
-import {
-  parse,
-  readBye,
-  readRefusal,
-  readRename,
-  readWelcome,
-} from "../wire/text.ts";
+  type Arrival,
+  Conversation,
+  type ConversationOptions,
+  type Request,
+  type SayOptions,
+} from "./conversation.ts";
+import { farewell, introduce, readFrame } from "./introduction.ts";
+import type { Spoken } from "./said.ts";
+import { Backoff, sleep, unlessAborted } from "./waiting.ts";
 
 /** There is no link, or there is none any more; the message says why, in one line. */
 export class LinkError extends Error {
   override name = "LinkError";
 }
 
-/** A line from the server, and what it means for this end. */
-export interface Arrival {
-  line: string;
-  /** Something that has to be pointed out besides. */
-  notice?: string;
-  /** Why a line that was sent was refused, and which. */
-  refusal?: string;
+/** Where to connect to, as whom, and how patiently. */
+export interface LinkOptions extends Address, ConversationOptions {
+  /** What to be called; empty if the server is to choose. */
+  name: string;
+  /** Whether a lost connection is made again: yes by default. */
+  reconnect?: boolean;
+  /** For how long to begin such tries after a loss, in ms: for ever by default. */
+  retryMs?: number;
+  /** How long to wait before the first try, in ms: 1000 by default. The next waits twice as long, and so on. */
+  firstDelayMs?: number;
+  /** How long to wait at most, in ms: 60,000 by default. */
+  maxDelayMs?: number;
+  /** From 0 to 1: which part of the second half of a delay is waited. By default it is random. */
+  random?: () => number;
+  /** How long connecting may take until the server has said its welcome, in ms: 10,000 by default. */
+  welcomeMs?: number;
+  /** How long the server may take to say farewell after {@linkcode Link.end}, in ms: 10,000 by default. */
+  closingMs?: number;
+  /** After how much silence the server is asked whether it is there, in ms: 30,000 by default. */
+  pingMs?: number;
+  /** After how much silence the connection is lost, in ms: 75,000 by default. */
+  silentMs?: number;
 }
 
-/** How long a line from the server may be, in bytes: the names of 500 members fit. */
-const MAX_ARRIVING_BYTES = 256 * 1024;
+const DEFAULTS = {
+  reconnect: true,
+  retryMs: Infinity,
+  firstDelayMs: 1000,
+  maxDelayMs: 60_000,
+  random: Math.random,
+  welcomeMs: 10_000,
+  closingMs: 10_000,
+  pingMs: 30_000,
+  silentMs: 75_000,
+};
 
-const encoder = new TextEncoder();
-
-/** A connection to a server. */
+/** A conversation with a server, through one connection after the other. */
 export class Link {
-  readonly #conn: Deno.TcpConn;
-  readonly #lines = new LineReader(MAX_ARRIVING_BYTES);
-  readonly #wish: string;
-  /** The line that asked for the name, until it is known what came of it. */
-  #asked: string | undefined;
-  #wishRefused: string | undefined;
-  #name: string | undefined;
-  #sending: Promise<void> = Promise.resolve();
-  #hasSent = false;
-  #ended = false;
-  #bye: ReturnType<typeof readBye>;
-  /** Runs while a server that should close is waited for, and not while what came from it is dealt with. */
-  readonly #patience: Patience;
+  readonly #options: Required<Omit<LinkOptions, keyof ConversationOptions>>;
+  readonly #conversation: Conversation;
+  /** Where it is welcome; there is none between two connections. */
+  #connection: Connection | undefined;
+  #connectedAt = 0;
+  readonly #backoff: Backoff;
+  #begun: Arrival[] = [];
+  /** What has come together with the welcome. */
+  #rest: string[] = [];
+  #isEnding = false;
+  #hasQuit = false;
+  /** Aborted when there is not going to be another connection. */
+  readonly #over = new AbortController();
+  #hasFinished = false;
+  #changed: PromiseWithResolvers<void> | undefined;
 
-  private constructor(conn: Deno.TcpConn, wish: string, closingMs: number) {
-    this.#conn = conn;
-    this.#wish = wish;
-    // A closed connection ends the read that is under way.
-    this.#patience = new Patience(closingMs, () => this.#close());
+  private constructor(options: LinkOptions) {
+    this.#options = { ...DEFAULTS, ...options };
+    this.#backoff = new Backoff(this.#options);
+    this.#conversation = new Conversation(options.name, options);
   }
 
   /**
-   * Connects, and asks for a name.
+   * Connects, and waits for the server's welcome.
    *
-   * @param name what to be called; the server gives a guest's name if it is empty or refused
-   * @param closingMs how long the server may take to close after {@linkcode end}
    * @throws {LinkError}
    */
-  static async connect(
-    address: Address,
-    name: string,
-    closingMs: number,
-  ): Promise<Link> {
-    const conn = await connect(address);
-    const wish = normalizeName(name);
-    const link = new Link(conn, wish, closingMs);
-    if (wish === "") return link;
-    link.#wishRefused = nameFault(wish);
-    if (!link.#wishRefused) await link.send(link.#asked = `/nick ${wish}`);
+  static async connect(options: LinkOptions): Promise<Link> {
+    const link = new Link(options);
+    try {
+      link.#begun = await link.#open(link.#options.welcomeMs);
+    } catch (error) {
+      throw error instanceof Lost ? new LinkError(error.message) : error;
+    }
     return link;
   }
 
-  /** Whether the server has said that it took all that was sent, or nothing was. Known when {@linkcode receive} ends. */
-  get isConfirmed(): boolean {
-    return !this.#hasSent || this.#bye !== undefined;
+  /** What one is called. */
+  get name(): string {
+    return this.#conversation.name;
+  }
+
+  /** The rooms that one is in. */
+  get rooms(): string[] {
+    return this.#conversation.rooms;
+  }
+
+  /** The room of this name that one is in, as the server writes it. */
+  find(room: string): string | undefined {
+    return this.#conversation.find(room);
+  }
+
+  /** Whether there is a connection now. */
+  get isConnected(): boolean {
+    return this.#connection !== undefined;
+  }
+
+  /** How many messages were said and not acknowledged. */
+  get unacknowledged(): number {
+    return this.#conversation.unacknowledged;
+  }
+
+  /** How many more can be said before some of those are acknowledged. */
+  get free(): number {
+    return this.#conversation.free;
   }
 
   /**
-   * Sends one line; lines go out in the order of the calls. Resolves when the system has taken it.
+   * Says something in a room, now or as soon as there is a connection again.
    *
-   * @throws {LinkError}
+   * @returns by what it is acknowledged
+   * @throws {RangeError} if too much is not acknowledged
    */
-  send(line: string): Promise<void> {
-    this.#hasSent = true;
-    return this.#sending = this.#sending.then(() =>
-      this.#write(encoder.encode(`${line}\n`))
-    );
+  say(text: string, options: SayOptions = {}): string {
+    return this.#send(this.#conversation.say(text, options));
   }
 
   /**
-   * What the server says, a few lines at a time and clean of control characters, until it closes. The
-   * connection is closed when this ends.
+   * Tells somebody something, now or as soon as there is a connection again.
    *
-   * @throws {LinkError} if the link is lost, or closed before all that was sent was taken
+   * @param label what it is called if it is refused: its text by default
+   * @returns by what it is acknowledged
+   * @throws {RangeError} if too much is not acknowledged
+   */
+  tell(to: string, text: string, label: string = text): string {
+    return this.#send(this.#conversation.tell(to, text, label));
+  }
+
+  /**
+   * Asks the server for something else. If it is refused, it is called what `request` has as `ref`.
+   *
+   * @returns whether there is a connection; without one it is not asked for
+   */
+  ask(request: Exclude<Request, Spoken | { type: "quit" }>): boolean {
+    if (!this.#connection) return false;
+    this.#send(this.#conversation.ask(request));
+    return true;
+  }
+
+  /**
+   * Joins a room, and waits for the answer; {@linkcode receive} has to go on meanwhile. A connection that is
+   * lost before the answer has come does not matter.
+   *
+   * @returns whether one is in the room now
+   * @throws {LinkError} if the link is over before that
+   */
+  async join(room: string): Promise<boolean> {
+    const conversation = this.#conversation;
+    if (conversation.find(room) === undefined) {
+      this.#send(
+        conversation.ask({ type: "join", room, ref: `/join ${room}` }),
+      );
+    }
+    while (conversation.isJoining(room)) await this.#change();
+    return conversation.find(room) !== undefined;
+  }
+
+  /**
+   * Waits until another message can be said; {@linkcode receive} has to go on meanwhile.
+   *
+   * @throws {LinkError} if the link is over before that
+   */
+  async untilFree(): Promise<void> {
+    while (this.free <= 0) await this.#change();
+  }
+
+  /**
+   * Waits until all that was said is acknowledged, or refused; {@linkcode receive} has to go on meanwhile.
+   *
+   * @throws {LinkError} if the link is over before that
+   */
+  async untilAcknowledged(): Promise<void> {
+    while (this.unacknowledged > 0) await this.#change();
+  }
+
+  /**
+   * What the server says, as much at a time as has come. Goes on through one connection after the other, and
+   * ends after {@linkcode end} or {@linkcode close}. Nothing is read, and no connection made, until it is asked
+   * for more.
+   *
+   * @throws {LinkError} if the link is lost for good, or ends before all that was said was acknowledged
    */
   async *receive(): AsyncGenerator<Arrival[]> {
     try {
-      yield* this.#arrivals();
-    } finally {
-      this.#close();
-    }
-    this.#checkFarewell();
-  }
-
-  async *#arrivals(): AsyncGenerator<Arrival[]> {
-    const buffer = new Uint8Array(64 * 1024);
-    for (;;) {
-      const count = await this.#read(buffer);
-      const lines = count === null
-        ? this.#lines.end()
-        : this.#lines.push(buffer.subarray(0, count));
-      if (lines.length > 0) yield lines.map((line) => this.#understand(line));
-      if (this.#lines.overflowed) {
-        throw new LinkError("the server sent a line without end");
+      yield this.#begun.splice(0);
+      for (;;) {
+        const lost = yield* this.#hear();
+        const arrivals = this.#lose();
+        if (arrivals.length > 0) yield arrivals;
+        if (this.#isOver(lost)) return;
+        if (!(yield* this.#return(lost))) return;
       }
-      if (count === null) return;
+    } finally {
+      this.#hasFinished = true;
+      this.close();
+      this.#wake();
     }
-  }
-
-  /** @throws {LinkError} unless the server has closed in peace, and has taken all that was sent */
-  #checkFarewell(): void {
-    const closed = "the server closed the connection";
-    if (this.#bye && !this.#bye.peaceful) {
-      throw new LinkError(`${closed}: ${this.#bye.reason}`);
-    }
-    // A server of ours says when it has taken everything; of another one that cannot be expected.
-    const isLost = !this.#ended || (this.#name !== undefined && !this.#bye);
-    if (isLost) throw new LinkError(closed);
   }
 
   /**
-   * Says that nothing more will be sent. The server takes all that was, writes its answers, and closes, which
-   * ends {@linkcode receive}.
-   *
-   * @param last a line to send before that
+   * Says that nothing more will be said. Once all that was is acknowledged, the server is asked to let one go, and
+   * its farewell ends {@linkcode receive}.
    */
-  async end(last?: string): Promise<void> {
-    // From now on the server may close: first of all, so that it is not taken for a loss.
-    this.#ended = true;
-    this.#patience.demand();
-    try {
-      await (last === undefined ? this.#sending : this.send(last));
-      await this.#conn.closeWrite();
-    } catch {
-      // The link is lost, and receive() says so.
-    }
+  end(): void {
+    this.#isEnding = true;
+    if (!this.#connection) return this.#over.abort();
+    this.#connection.hurry();
+    this.#quitWhenDone();
   }
 
-  #close(): void {
-    try {
-      this.#conn.close();
-    } catch {
-      // Closed already, when the patience was over.
-    }
+  /** Breaks it off, which ends {@linkcode receive}. */
+  close(): void {
+    this.#over.abort();
+    this.#connection?.close();
   }
 
-  #understand(line: string): Arrival {
-    const refusal = readRefusal(line);
-    const welcomed = readWelcome(line);
-    this.#bye ??= readBye(line);
-    if (refusal && refusal.ref === this.#asked) {
-      // The server says so before its welcome, or after it if the request came late.
-      this.#asked = undefined;
-      this.#wishRefused = refusal.reason;
-    } else if (refusal) {
-      return { line, refusal: `refused, ${refusal.reason}: ${refusal.ref}` };
-    }
-    const rename = readRename(line);
-    this.#name ??= welcomed;
-    if (rename && rename.from === this.#name) this.#name = rename.to;
-    if (this.#name === this.#wish) this.#asked = undefined;
-    if (!this.#name || !this.#wishRefused) return { line };
-    const wish = JSON.stringify(this.#wish);
-    const notice =
-      `the name ${wish} was refused, ${this.#wishRefused}; you are ${this.#name}`;
-    this.#wishRefused = undefined;
-    return { line, notice };
+  #send(request: Request): string {
+    this.#connection?.send(write(request));
+    return request.ref;
   }
 
-  async #read(buffer: Uint8Array): Promise<number | null> {
-    this.#patience.wait();
-    try {
-      return await this.#conn.read(buffer);
-    } catch (error) {
-      if (this.#ended && this.#bye?.peaceful) return null;
-      throw this.#patience.isOver
-        ? new LinkError(this.#patience.complaint)
-        : lost(error);
-    } finally {
-      this.#patience.rest();
-    }
+  #quitWhenDone(): void {
+    if (!this.#isEnding || this.#hasQuit || this.unacknowledged > 0) return;
+    this.#hasQuit = true;
+    this.#connection?.send(write({ type: "quit", ref: "" }));
   }
 
-  async #write(bytes: Uint8Array): Promise<void> {
+  /** Resolves when something has changed; to be asked again after that. */
+  #change(): Promise<void> {
+    if (this.#hasFinished) {
+      return Promise.reject(new LinkError("the link is over"));
+    }
+    this.#changed ??= Promise.withResolvers();
+    return this.#changed.promise;
+  }
+
+  #wake(): void {
+    this.#changed?.resolve();
+    this.#changed = undefined;
+  }
+
+  /** What comes through this connection; returns how it was lost. */
+  async *#hear(): AsyncGenerator<Arrival[], Lost> {
+    const connection = this.#connection;
     try {
-      while (bytes.length > 0) {
-        bytes = bytes.subarray(await this.#conn.write(bytes));
+      for (;;) {
+        const lines = this.#rest.splice(0);
+        if (lines.length === 0) {
+          const more = await connection?.read();
+          if (!more) return new Lost("the server closed the connection");
+          lines.push(...more);
+        }
+        const { arrivals, lost } = this.#understand(lines);
+        this.#wake();
+        this.#quitWhenDone();
+        if (arrivals.length > 0) yield arrivals;
+        if (lost) return lost;
       }
     } catch (error) {
-      throw lost(error);
+      if (!(error instanceof Lost)) throw error;
+      return error;
+    }
+  }
+
+  #understand(lines: readonly string[]): { arrivals: Arrival[]; lost?: Lost } {
+    const arrivals: Arrival[] = [];
+    try {
+      for (const line of lines) {
+        const event = readFrame(line);
+        if (event) arrivals.push(...this.#conversation.take(event));
+        if (event?.type === "bye") throw farewell(event.reason);
+      }
+    } catch (error) {
+      if (!(error instanceof Lost)) throw error;
+      return { arrivals, lost: error };
+    }
+    return { arrivals };
+  }
+
+  #lose(): Arrival[] {
+    this.#connection?.close();
+    this.#connection = undefined;
+    this.#backoff.lasted(performance.now() - this.#connectedAt);
+    return this.#conversation.lose();
+  }
+
+  /**
+   * Whether this is the end.
+   *
+   * @throws {LinkError} if it is no good one
+   */
+  #isOver(lost: Lost): boolean {
+    const left = this.unacknowledged;
+    if (this.#isEnding && left > 0) {
+      const lines = left === 1 ? "1 message was" : `${left} messages were`;
+      throw new LinkError(`${lines} not acknowledged: ${lost.message}`);
+    }
+    if (this.#isEnding || this.#over.signal.aborted) return true;
+    if (lost.isFinal || !this.#options.reconnect) {
+      throw new LinkError(lossOf(lost));
+    }
+    return false;
+  }
+
+  /** Connects again; returns whether that was done, and not the end. */
+  async *#return(lost: Lost): AsyncGenerator<Arrival[], boolean> {
+    const { retryMs, welcomeMs } = this.#options;
+    const lostAt = performance.now();
+    const left = () => lostAt + retryMs - performance.now();
+    for (let last = lost, reason = lossOf(lost), saidMs = 0;;) {
+      if (left() <= 0) {
+        throw new LinkError(`${reason}; given up after ${retryMs / 1000} s`);
+      }
+      const { upToMs } = this.#backoff;
+      const delayMs = Math.min(this.#backoff.next(), left());
+      // Where the delay does not grow any more, there is nothing new to say.
+      if (upToMs !== saidMs) {
+        const seconds = Math.ceil(delayMs / 1000);
+        yield [{ show: [], notice: `${reason}; trying again in ${seconds} s` }];
+      }
+      saidMs = upToMs;
+      await sleep(delayMs, this.#over.signal);
+      try {
+        if (!this.#over.signal.aborted) {
+          const arrivals = await this.#open(welcomeMs);
+          this.#wake();
+          yield arrivals;
+          return true;
+        }
+      } catch (error) {
+        if (!(error instanceof Lost)) throw error;
+        if (!this.#over.signal.aborted) last = error;
+        reason = error.message;
+      }
+      if (this.#isOver(last)) return false;
+    }
+  }
+
+  /**
+   * Makes a connection, and has what is not acknowledged said again.
+   *
+   * @throws {Lost}
+   */
+  async #open(ms: number): Promise<Arrival[]> {
+    const trying = new AbortController();
+    const giveUp = () => trying.abort();
+    const timer = setTimeout(giveUp, ms);
+    this.#over.signal.addEventListener("abort", giveUp);
+    let connection: Connection | undefined;
+    try {
+      const socket = await openSocket(this.#options, trying.signal);
+      connection = new Connection(socket, {
+        ...this.#options,
+        ping: write({ type: "ping", ref: "" }),
+      });
+      trying.signal.addEventListener("abort", () => connection?.close());
+      if (trying.signal.aborted) connection.close();
+      const { arrivals, rest } = await introduce(
+        connection,
+        this.#conversation,
+      );
+      this.#rest = rest;
+      for (const request of this.#conversation.open()) {
+        connection.send(write(request));
+      }
+      connection.watch();
+      this.#connection = connection;
+      this.#connectedAt = performance.now();
+      return arrivals;
+    } catch (error) {
+      connection?.close();
+      if (!(error instanceof Lost)) throw error;
+      const reason = !trying.signal.aborted
+        ? error.message
+        : connection
+        ? "it does not speak as chat-server does"
+        : `no answer within ${ms / 1000} s`;
+      const where = formatAddress(this.#options);
+      throw new Lost(`cannot connect to ${where}: ${reason}`, error.isFinal);
+    } finally {
+      clearTimeout(timer);
+      this.#over.signal.removeEventListener("abort", giveUp);
     }
   }
 }
 
-/** How long a server is waited for, once it is time for it to close. */
-class Patience {
-  /** What to say when it is over. */
-  readonly complaint: string;
-  /** True once it has lasted as long as it may. */
-  isOver = false;
-  readonly #onOver: () => void;
-  #leftMs: number;
-  #demanded = false;
-  #waiting = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #startedAt = 0;
-
-  constructor(ms: number, onOver: () => void) {
-    this.complaint = `the server has not answered everything within ${
-      ms / 1000
-    } s`;
-    this.#leftMs = ms;
-    this.#onOver = onOver;
-  }
-
-  /** From now on waiting costs patience. */
-  demand(): void {
-    this.#demanded = true;
-    this.#start();
-  }
-
-  /** The server is waited for, until {@linkcode rest}. */
-  wait(): void {
-    this.#waiting = true;
-    this.#start();
-  }
-
-  /** The server is not waited for. */
-  rest(): void {
-    this.#waiting = false;
-    if (this.#timer === undefined) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#leftMs = Math.max(
-      0,
-      this.#leftMs - (performance.now() - this.#startedAt),
-    );
-  }
-
-  #start(): void {
-    if (!this.#demanded || !this.#waiting || this.#timer !== undefined) return;
-    this.#startedAt = performance.now();
-    this.#timer = setTimeout(() => {
-      this.isOver = true;
-      this.#onOver();
-    }, this.#leftMs);
-  }
+function lossOf(lost: Lost): string {
+  return `the connection is lost (${lost.message})`;
 }
 
-/** Why a line must not be sent, if it must not: the server would close the connection on it. */
-export function sendFault(line: string): string | undefined {
-  const bytes = utf8Length(line);
-  return bytes > MAX_LINE_BYTES
-    ? `a line of more than ${MAX_LINE_BYTES} bytes was not sent`
-    : undefined;
-}
-
-/** Whether this line asks the server to end the conversation. */
-export function isQuit(line: string): boolean {
-  return parse(line)?.type === "quit";
-}
-
-async function connect(address: Address): Promise<Deno.TcpConn> {
+/** @throws {Lost} */
+async function openSocket(
+  { host, port }: Address,
+  signal: AbortSignal,
+): Promise<Socket> {
   // Before 2.9, Deno tries only the first address of a name, and that of localhost may be ::1.
-  const hosts = address.host === "localhost"
-    ? ["127.0.0.1", "::1"]
-    : [address.host];
+  const hosts = host === "localhost" ? ["127.0.0.1", "::1"] : [host];
   let reason = "";
   for (const hostname of hosts) {
+    const connecting = Deno.connect({ hostname, port });
     try {
-      return await Deno.connect({ hostname, port: address.port });
+      return await unlessAborted(connecting, signal);
     } catch (error) {
       reason ||= connectFault(error);
+      if (!signal.aborted) continue;
+      connecting.then((late) => late.close(), () => {});
+      break;
     }
   }
-  throw new LinkError(`cannot connect to ${formatAddress(address)}: ${reason}`);
+  throw new Lost(reason);
 }
 
 function connectFault(error: unknown): string {
-  if (error instanceof Deno.errors.ConnectionRefused) {
-    return "nobody listens there";
-  }
-  return describe(error);
-}
-
-function lost(error: unknown): LinkError {
-  return new LinkError(`the connection is lost: ${describe(error)}`);
+  return error instanceof Deno.errors.ConnectionRefused
+    ? "nobody listens there"
+    : describe(error);
 }

@@ -11,6 +11,7 @@ import {
   type Program,
   quote,
   seconds,
+  type Switch,
   text,
   UsageError,
 } from "../flags.ts";
@@ -21,6 +22,10 @@ export interface ClientOptions extends Address {
   name: string;
   /** How long to go on printing after the end of standard input, in ms. */
   lingerMs: number;
+  /** Whether a lost connection is made again. */
+  reconnect: boolean;
+  /** For how long that is tried in a pipe, in ms. */
+  retryMs: number;
 }
 
 const DEFAULT_ADDRESS: Readonly<Address> = { host: "127.0.0.1", port: 5000 };
@@ -40,7 +45,7 @@ const PROGRAM = {
     `Joins a chat room. HOST:PORT and [::1]:5000 will do too; the default is ${
       formatAddress(DEFAULT_ADDRESS)
     }.
-In a pipe, every line of standard input is sent, and what arrives is printed.`,
+In a pipe, every line of standard input is said, and what arrives is printed.`,
   maxOperands: 2,
   flags: {
     name: {
@@ -55,8 +60,17 @@ In a pipe, every line of standard input is sent, and what arrives is printed.`,
       help: "in a pipe: go on printing for so long after the end of input",
       read: seconds,
     },
+    "no-reconnect": {
+      help: "give up when the connection is lost",
+    },
+    retry: {
+      argument: "SECONDS",
+      default: "60",
+      help: "in a pipe: try for so long to connect again",
+      read: seconds,
+    },
   },
-} satisfies Program<Record<string, Flag<unknown>>>;
+} satisfies Program<Record<string, Flag<unknown> | Switch>>;
 
 /**
  * Reads the client's command line.
@@ -71,11 +85,13 @@ export function clientOptions(
 ): Readonly<ClientOptions> | { print: string } {
   const parsed = parseFlags(PROGRAM, args);
   if ("print" in parsed) return parsed;
-  const { name, linger } = parsed.values;
+  const { name, linger, "no-reconnect": isOff, retry } = parsed.values;
   return Object.freeze({
     ...readAddress(parsed.operands),
     name: name || loginName,
     lingerMs: linger * 1000,
+    reconnect: !isOff,
+    retryMs: retry * 1000,
   });
 }
 

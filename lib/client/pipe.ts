@@ -1,13 +1,15 @@
 /**
- * The client in a pipe: what comes in is sent line by line, what arrives is printed. Knows no terminal.
+ * The client in a pipe: what comes in is said line by line in the lobby, what arrives is printed. Knows no
+ * terminal, and no commands: whatever a line begins with, it is text.
  */
 
 // @ts-types="../std/text_line_stream.d.ts"
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { describe } from "../fault.ts";
-import { clean } from "../lines.ts";
-import { MAX_LINE_BYTES } from "../message.ts";
-import { isQuit, type Link, LinkError, sendFault } from "./link.ts";
+import { clean, LOBBY, MAX_LINE_BYTES } from "../message.ts";
+import { render } from "../wire/text.ts";
+import { frameFault } from "./conversation.ts";
+import { type Link, LinkError } from "./link.ts";
 
 /** What a pipe talks through. */
 export interface PipeOptions {
@@ -21,7 +23,7 @@ export interface PipeOptions {
 }
 
 /**
- * Sends all of the input, and prints what arrives until the server has answered all of it and closed.
+ * Says all of the input, and prints what arrives until the server has acknowledged all of it and said farewell.
  *
  * @returns whether every line was taken
  * @throws {LinkError} if the link was lost before that
@@ -31,55 +33,72 @@ export async function talkInPipe(
   options: PipeOptions,
 ): Promise<boolean> {
   let allTaken = true;
-  const refuse = (reason: string) => {
+  const refuse = (line: string, reason: string) => {
     allTaken = false;
-    options.notify(reason);
+    options.notify(`${line}: ${reason}`);
   };
   const printing = printAll(link, options, refuse);
-  const sending = sendAll(link, options, refuse).catch((error) => {
+  const sending = sayAll(link, options, refuse).catch((error) => {
     // What the server said last is printed first, and then the printing fails too.
     if (!(error instanceof LinkError)) throw error;
   });
   await Promise.race([sending, printing]);
   await printing;
-  if (!link.isConfirmed) {
-    options.notify("this server does not say whether it has taken everything");
-  }
   return allTaken;
 }
 
 async function printAll(
   link: Link,
   { print, notify }: PipeOptions,
-  refuse: (reason: string) => void,
+  refuse: (line: string, reason: string) => void,
 ): Promise<void> {
   for await (const arrivals of link.receive()) {
-    await print(arrivals.map(({ line }) => `${line}\n`).join(""));
-    for (const { notice, refusal } of arrivals) {
+    const shown = arrivals.flatMap(({ show, refused }) => refused ? [] : show);
+    const lines = shown.map(render).join("");
+    if (lines !== "") await print(lines);
+    for (const { notice, refused } of arrivals) {
       if (notice) notify(notice);
-      if (refusal) refuse(refusal);
+      if (!refused) continue;
+      const { label, reason, text } = refused;
+      refuse(label, `refused, ${reason}: ${shorten(text)}`);
     }
   }
 }
 
-async function sendAll(
+async function sayAll(
   link: Link,
   { input, lingerMs }: PipeOptions,
-  refuse: (reason: string) => void,
+  refuse: (line: string, reason: string) => void,
 ): Promise<void> {
   let number = 0;
   for await (const raw of linesOf(input)) {
-    number++;
+    const label = `line ${++number}`;
     // As the server will read it.
-    const line = clean(raw);
-    if (line === "") continue;
-    if (isQuit(line)) return await link.end(line);
-    const fault = sendFault(raw);
-    if (fault) refuse(`line ${number}: ${fault}`);
-    else await link.send(line);
+    const text = clean(raw);
+    if (text.trim() === "") continue;
+    const fault = frameFault({
+      type: "say",
+      room: LOBBY,
+      text,
+      action: false,
+      ref: "",
+    });
+    if (fault) {
+      refuse(label, fault);
+      continue;
+    }
+    await link.untilFree();
+    link.say(text, { label });
   }
   await new Promise((resolve) => setTimeout(resolve, lingerMs));
-  await link.end();
+  await link.untilAcknowledged();
+  link.end();
+}
+
+/** Enough of a line to recognise it by. */
+function shorten(line: string): string {
+  const characters = [...line];
+  return characters.length > 60 ? `${characters.slice(0, 60).join("")}…` : line;
 }
 
 async function* linesOf(

@@ -12,8 +12,9 @@ import {
   MARK_PASTES,
   UNMARK_PASTES,
 } from "./keys.ts";
-import { isQuit, type Link, sendFault } from "./link.ts";
+import type { Link } from "./link.ts";
 import { type Canvas, Screen } from "./screen.ts";
+import { Talk } from "./talk.ts";
 
 /** The signals that would end the program with the terminal in raw mode. A system may lack some of them. */
 const END_SIGNALS: readonly Deno.Signal[] = [
@@ -51,6 +52,7 @@ const PROMPT = "you> ";
 export async function talkInTerminal(link: Link): Promise<number> {
   const screen = new Screen(CANVAS, PROMPT);
   const input = new InputLine();
+  const talk = new Talk(link);
   const listening = new AbortController();
   const signalled = Promise.withResolvers<number>();
   const numbers = new Map(Object.entries(constants.signals));
@@ -70,8 +72,8 @@ export async function talkInTerminal(link: Link): Promise<number> {
     CANVAS.write(MARK_PASTES);
     screen.draw(input);
     onSignal("SIGWINCH", () => screen.draw(input), listening.signal);
-    receiving = printArrivals(link, screen, input);
-    const typing = obeyKeys(link, screen, input);
+    receiving = printArrivals(link, talk, screen, input);
+    const typing = obeyKeys(link, talk, screen, input);
     const code = await Promise.race([receiving, typing, signalled.promise]);
     if (code !== undefined) return code;
   } finally {
@@ -84,20 +86,20 @@ export async function talkInTerminal(link: Link): Promise<number> {
 
 async function printArrivals(
   link: Link,
+  talk: Talk,
   screen: Screen,
   input: InputLine,
 ): Promise<void> {
   for await (const arrivals of link.receive()) {
-    const lines = arrivals.flatMap(({ line, notice }) =>
-      notice ? [line, `-- ${notice}`] : [line]
-    );
-    screen.print(lines, input);
+    const lines = arrivals.flatMap((arrival) => talk.show(arrival));
+    if (lines.length > 0) screen.print(lines, input);
   }
 }
 
 /** Does what the keys say until they say to quit, or there are no more. */
 async function obeyKeys(
   link: Link,
+  talk: Talk,
   screen: Screen,
   input: InputLine,
 ): Promise<void> {
@@ -108,23 +110,23 @@ async function obeyKeys(
     for (const key of keys.push(typed)) {
       const quits = isName(key, "interrupt") ||
         (isName(key, "end-of-input") && input.text === "");
-      if (quits) return void link.end();
+      if (quits) return link.end();
       if (!isName(key, "enter")) input.apply(key);
-      else if (submit(link, screen, input)) return;
+      else if (submit(talk, screen, input)) return link.end();
     }
     screen.draw(input);
   }
-  void link.end();
+  link.end();
 }
 
 /**
- * Sends what was typed, a message for each of its lines; what cannot be sent stays in the input.
+ * Does what was typed, line by line; what cannot be done stays in the input.
  *
  * @returns whether it was the wish to quit
  */
-function submit(link: Link, screen: Screen, input: InputLine): boolean {
+function submit(talk: Talk, screen: Screen, input: InputLine): boolean {
   const lines = input.text.split("\n").filter((line) => line.trim() !== "");
-  const fault = lines.map(sendFault).find((fault) => fault !== undefined);
+  const fault = talk.fault(lines);
   if (fault) {
     screen.print([`-- ${fault}`], input);
     return false;
@@ -132,12 +134,9 @@ function submit(link: Link, screen: Screen, input: InputLine): boolean {
   input.take();
   screen.print(lines.map((line) => `${PROMPT}${line}`), input);
   for (const line of lines) {
-    if (isQuit(line)) {
-      void link.end(line);
-      return true;
-    }
-    // If the link is lost, reading from it says so.
-    link.send(line).catch(() => {});
+    const { show, quits } = talk.obey(line);
+    if (show.length > 0) screen.print(show, input);
+    if (quits) return true;
   }
   return false;
 }

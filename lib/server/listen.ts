@@ -7,7 +7,9 @@ import { getLogger } from "@logtape/logtape";
 import ipaddr from "ipaddr.js";
 import { formatAddress } from "../address.ts";
 import { describe } from "../fault.ts";
+import { VERSION } from "../version.ts";
 import { Hub } from "./hub.ts";
+import { type Log, MemoryLog } from "./log.ts";
 import { DEFAULT_LIMITS, type Limits } from "./options.ts";
 import { Turns } from "./outbox.ts";
 import { Session } from "./session.ts";
@@ -28,25 +30,22 @@ export class ChatServer {
 
   readonly #listener: Deno.TcpListener;
   readonly #limits: Limits;
-  readonly #turns = new Turns();
+  readonly #turns: Turns;
   readonly #hub: Hub;
   readonly #sessions = new Map<Session, Promise<void>>();
   readonly #accepting: Promise<void>;
   #stopping: Promise<void> | undefined;
 
-  /**
-   * Listens, and accepts connections until {@linkcode stop}.
-   *
-   * @param options where to listen; port 0 takes a free one
-   * @throws {BindError}
-   */
-  constructor(
-    options: { host: string; port: number; limits?: Partial<Limits> },
+  private constructor(
+    listener: Deno.TcpListener,
+    limits: Limits,
+    turns: Turns,
+    hub: Hub,
   ) {
-    this.#limits = Object.freeze({ ...DEFAULT_LIMITS, ...options.limits });
-    this.#hub = new Hub(this.#turns, this.#limits);
-    const listener = bind(options.host, options.port);
     this.#listener = listener;
+    this.#limits = limits;
+    this.#turns = turns;
+    this.#hub = hub;
     this.address = addressOf(listener.addr);
     this.port = listener.addr.port;
     if (ipaddr.process(listener.addr.hostname).range() !== "loopback") {
@@ -56,6 +55,36 @@ export class ChatServer {
       );
     }
     this.#accepting = this.#accept();
+  }
+
+  /**
+   * Listens, and accepts connections until {@linkcode stop}.
+   *
+   * @param options where to listen (port 0 takes a free one), and what the rooms' messages are stored in: memory,
+   * if nothing is said. The log is the caller's to close, once the server has stopped.
+   * @throws {BindError}
+   * @throws {LogError}
+   */
+  static async start(
+    options: {
+      host: string;
+      port: number;
+      log?: Log;
+      limits?: Partial<Limits>;
+    },
+  ): Promise<ChatServer> {
+    const limits = Object.freeze({ ...DEFAULT_LIMITS, ...options.limits });
+    const listener = bind(options.host, options.port);
+    try {
+      const turns = new Turns();
+      const log = options.log ?? new MemoryLog();
+      const server = `chat-server ${VERSION}`;
+      const hub = await Hub.open(turns, log, { limits, server });
+      return new ChatServer(listener, limits, turns, hub);
+    } catch (error) {
+      listener.close();
+      throw error;
+    }
   }
 
   /** How many connections there are, those that are ending included. */
@@ -77,6 +106,8 @@ export class ChatServer {
       void session.part("the server is stopping", farewell);
     }
     await Promise.all(this.#sessions.values());
+    // What was said last is stored, also if nobody is left to hear it.
+    await this.#turns.ended();
   }
 
   async #accept(): Promise<void> {

@@ -10,8 +10,10 @@ import {
   parseFlags,
   port,
   type Program,
+  text,
+  wholeNumber,
 } from "../flags.ts";
-import { MAX_LINE_BYTES, MAX_MESSAGE_BYTES } from "../message.ts";
+import { MAX_HISTORY, MAX_LINE_BYTES, MAX_MESSAGE_BYTES } from "../message.ts";
 
 /** Every amount and duration that binds a connection. */
 export interface Limits {
@@ -23,6 +25,18 @@ export interface Limits {
   maxWaitingBytes: number;
   /** How much of one member's answers may be unwritten, in bytes, before more of their lines are heeded. Default 16 KiB. */
   maxAnswerBytes: number;
+  /** How many of the last messages a newcomer to a room is shown. Default 20: ssh-chat's. */
+  replay: number;
+  /** How long the name of a session is kept when its connection is lost, in ms, and nobody told. Default 10,000. */
+  holdMs: number;
+  /** How many rooms there may be with somebody in them. Default 1,000: memory is bounded. */
+  maxRooms: number;
+  /** How many rooms one program may be in. Default 20. */
+  maxRoomsJoined: number;
+  /** How many bad frames in a row end a connection. Default 10. */
+  maxBadFrames: number;
+  /** How long it is remembered that a direct message was told, in ms. Default 600,000. */
+  directMemoryMs: number;
   /** How long a connection may be silent before it is taken for a person at telnet, in ms. Default 150. */
   firstLineMs: number;
   /** How long a parting connection has to take what is left for it, in ms. Default 2,000. */
@@ -39,6 +53,12 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxLineBytes: MAX_LINE_BYTES,
   maxWaitingBytes: 96 * 1024,
   maxAnswerBytes: 16 * 1024,
+  replay: 20,
+  holdMs: 10_000,
+  maxRooms: 1000,
+  maxRoomsJoined: 20,
+  maxBadFrames: 10,
+  directMemoryMs: 600_000,
   firstLineMs: 150,
   partingMs: 2000,
   acceptPauseMs: 200,
@@ -50,7 +70,12 @@ export interface ServerOptions {
   host: string;
   /** 0 takes a free one. */
   port: number;
+  /** The folder in which the rooms' messages are kept; empty to keep them in memory. */
+  data: string;
+  /** How long messages are kept on disk, in days; 0 keeps all. */
+  historyDays: number;
   log: "text" | "json";
+  limits: Pick<Limits, "replay">;
 }
 
 const PROGRAM = {
@@ -73,6 +98,25 @@ const PROGRAM = {
       help: "port to listen on; 0 takes a free one",
       read: port(0),
     },
+    data: {
+      short: "d",
+      argument: "DIR",
+      default: "",
+      help: "folder to keep the messages in (default: in memory)",
+      read: text,
+    },
+    "history-days": {
+      argument: "DAYS",
+      default: "30",
+      help: "how long messages are kept in DIR; 0 keeps all",
+      read: wholeNumber(0, 36_500),
+    },
+    replay: {
+      argument: "N",
+      default: "20",
+      help: "how many earlier messages a newcomer is shown; 0 shows none",
+      read: wholeNumber(0, MAX_HISTORY),
+    },
     log: {
       argument: "FORMAT",
       default: "text",
@@ -92,5 +136,7 @@ export function serverOptions(
   args: readonly string[],
 ): Readonly<ServerOptions> | { print: string } {
   const parsed = parseFlags(PROGRAM, args);
-  return "print" in parsed ? parsed : Object.freeze(parsed.values);
+  if ("print" in parsed) return parsed;
+  const { replay, "history-days": historyDays, ...values } = parsed.values;
+  return Object.freeze({ ...values, historyDays, limits: { replay } });
 }

@@ -26,22 +26,37 @@ const encoder = new TextEncoder();
 /**
  * The events that a room collects in one turn. They are encoded once per dialect, however many members read
  * them, and every member who caused none of them is given the same `Uint8Array`.
+ *
+ * Nothing of a batch is written before it is sealed: until then it is not known which of its messages will be
+ * stored, and what their numbers are.
  */
 export class Batch {
-  readonly #events: ChatEvent[] = [];
+  readonly #events: (ChatEvent | undefined)[] = [];
   readonly #authored = new Map<Outbox, number[]>();
   readonly #encoded = new Map<Render, Encoded>();
+  #sealed = false;
 
-  /** A batch of one event. */
-  static of(event: ChatEvent): Batch {
+  /** A sealed batch of these events. */
+  static of(...events: ChatEvent[]): Batch {
     const batch = new Batch();
-    batch.add(event);
+    for (const event of events) batch.add(event);
+    batch.seal();
     return batch;
   }
 
   /** How many events it holds. */
   get length(): number {
     return this.#events.length;
+  }
+
+  /** Whether it may be written. */
+  get isSealed(): boolean {
+    return this.#sealed;
+  }
+
+  /** The events from `from` on. */
+  from(from: number): ChatEvent[] {
+    return this.#events.slice(from).filter((event) => event !== undefined);
   }
 
   /** Adds an event for everybody but its author. */
@@ -52,6 +67,16 @@ export class Batch {
       else this.#authored.set(author, [this.length]);
     }
     this.#events.push(event);
+  }
+
+  /** Takes an event out; the others keep their places. */
+  drop(index: number): void {
+    this.#events[index] = undefined;
+  }
+
+  /** From now on nothing changes, and it may be written. */
+  seal(): void {
+    this.#sealed = true;
   }
 
   /** The events from `from` up to `to`, without those that `reader` is the author of. */
@@ -73,20 +98,14 @@ export class Batch {
   #encode(render: Render): Encoded {
     let encoded = this.#encoded.get(render);
     if (!encoded) {
-      this.#encoded.set(
-        render,
-        encoded = { bytes: new Uint8Array(), starts: [0] },
-      );
-    }
-    const { starts } = encoded;
-    if (starts.length <= this.length) {
-      const pieces = [encoded.bytes];
-      for (const event of this.#events.slice(starts.length - 1)) {
-        const piece = encoder.encode(render(event));
-        pieces.push(piece);
+      const starts = [0];
+      const pieces = this.#events.map((event) => {
+        const piece = encoder.encode(event ? render(event) : "");
         starts.push(starts.at(-1)! + piece.length);
-      }
-      encoded.bytes = concat(pieces);
+        return piece;
+      });
+      encoded = { bytes: concat(pieces), starts };
+      this.#encoded.set(render, encoded);
     }
     return encoded;
   }
@@ -133,17 +152,19 @@ export class Outbox {
     this.#options = options;
   }
 
-  /** Begins to write, as `render` says: `first`, then what was collected. Another `render` may follow later. */
-  open(render: Render, first: readonly ChatEvent[] = []): void {
-    if (render === this.#render && first.length === 0) return;
+  /** Begins to write what was collected, as `render` says. Another `render` may follow later. */
+  open(render: Render): void {
+    if (render === this.#render) return;
     this.#render = render;
-    this.#stretches.unshift(
-      ...first.map((event) => ({ batch: Batch.of(event), from: 0, to: 1 })),
-    );
     this.#turns.write(this);
   }
 
-  /** Adds a stretch of a batch, to be written at the end of the turn. */
+  /** Whether it takes anything more. */
+  get isEnded(): boolean {
+    return this.#refusing;
+  }
+
+  /** Adds a stretch of a batch, to be written at the end of the turn in which the batch is sealed. */
   add(batch: Batch, from = 0, to = batch.length): void {
     if (this.#refusing || from >= to) return;
     this.#stretches.push({ batch, from, to });
@@ -195,12 +216,16 @@ export class Outbox {
   /** Offers what waits to the sink. Only `Turns` calls this. */
   flush(): void {
     if (!this.#render) return;
-    for (const { batch, from, to } of this.#stretches) {
+    const open = this.#stretches.findIndex(({ batch }) => !batch.isSealed);
+    const ready = this.#stretches.splice(
+      0,
+      open < 0 ? this.#stretches.length : open,
+    );
+    for (const { batch, from, to } of ready) {
       const bytes = batch.bytes(this.#render, from, to, this);
       if (bytes.length > 0) this.#waiting.push(bytes);
       this.#waitingBytes += bytes.length;
     }
-    this.#stretches = [];
 
     if (this.#offered) {
       // It was offered a turn ago, and the sink has not taken it since.
@@ -215,7 +240,7 @@ export class Outbox {
       this.#waitingBytes = 0;
       this.#answerBytesOffered = this.#answerBytes;
       this.#offer(bytes);
-    } else {
+    } else if (this.#stretches.length === 0) {
       this.#emptied?.resolve();
     }
   }
@@ -260,20 +285,26 @@ export class Outbox {
 const SLICE = 100;
 
 /**
- * The rhythm of the server. In a turn, what is said collects; at its end every room hands its batch to its
- * members, and their outboxes are written.
+ * What is done at the end of a turn. If it takes longer than that (a log that is elsewhere), the turn ends when it
+ * is done; what is said meanwhile belongs to the next turn.
+ */
+export type HandOut = () => Promise<void> | void;
+
+/**
+ * The rhythm of the server. In a turn, what is said collects; at its end it is stored and handed to the members,
+ * and their outboxes are written.
  *
  * They are written in slices because Tokio lets one task complete 128 operations before it has to yield:
  * with 9,000 members and no slices the slowest delivery took 12 s, with slices of 100 it took 0.44 s.
  */
 export class Turns {
-  #collected = new Set<() => void>();
+  #collected = new Set<HandOut>();
   #due = new Set<Outbox>();
   #end: PromiseWithResolvers<void> | undefined;
   #running = false;
 
   /** Calls `handOut` once at the end of this turn, however often it is asked to. */
-  handOut(handOut: () => void): void {
+  handOut(handOut: HandOut): void {
     this.#collected.add(handOut);
     this.#start();
   }
@@ -297,14 +328,15 @@ export class Turns {
     setImmediate(() => this.#finish());
   }
 
-  #finish(): void {
+  async #finish(): Promise<void> {
     const collected = this.#collected;
     this.#collected = new Set();
-    for (const handOut of collected) handOut();
+    const handing = [...collected].flatMap((handOut) => handOut() ?? []);
     const due = [...this.#due];
     this.#due = new Set();
     const end = this.#end;
     this.#end = undefined;
+    if (handing.length > 0) await Promise.all(handing);
     this.#write(due, 0, end);
   }
 

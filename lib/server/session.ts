@@ -3,12 +3,22 @@
  * becomes a command, but not what the hub does with it.
  */
 
+import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
 import { describe } from "../fault.ts";
 import { LineReader, REFUSE_TIMING_MARK } from "../lines.ts";
-import { type ChatEvent, PEACEFUL, type Render } from "../message.ts";
+import {
+  type ChatEvent,
+  type Command,
+  FINAL,
+  type Hello,
+  PEACEFUL,
+  type Refusal,
+  type Render,
+} from "../message.ts";
+import * as json from "../wire/json.ts";
 import * as text from "../wire/text.ts";
-import type { Hub, Member } from "./hub.ts";
+import type { Connection, Hub, Member } from "./hub.ts";
 import type { Limits } from "./options.ts";
 import { Outbox, type Turns } from "./outbox.ts";
 
@@ -26,9 +36,17 @@ export class Session {
   readonly #limits: Limits;
   readonly #lines: LineReader;
   readonly #outbox: Outbox;
-  readonly #member: Member;
+  readonly #connection: Connection;
+  #member: Member;
   readonly #inputEnded = Promise.withResolvers<void>();
+  /** Whether the first line has come, which says whether this is a person or a program. */
+  #hasSpoken = false;
+  #isProgram = false;
+  #saidHello = false;
   #entered = false;
+  /** Until a person who enters has been shown what was said before. */
+  #entering: Promise<void> | undefined;
+  #badFrames = 0;
   #timingMarks = 0;
   #answering = false;
   #parting: Promise<void> | undefined;
@@ -54,7 +72,11 @@ export class Session {
       maxBytes: limits.maxWaitingBytes,
       onFull: () => this.#dropSlowReader(),
     });
-    this.#member = hub.arrive(this.#outbox);
+    this.#connection = {
+      outbox: this.#outbox,
+      end: (reason) => void this.part(reason, { type: "bye", reason }),
+    };
+    this.#member = hub.arrive(this.#connection);
   }
 
   /** Reads until the connection has ended, one way or the other. Never throws. */
@@ -71,10 +93,12 @@ export class Session {
     }
     clearTimeout(silence);
     this.#inputEnded.resolve();
-    // Who has ended their input learns from the farewell that all of it was taken.
-    const farewell = this.#entered && why === PEACEFUL.endOfInput
-      ? ({ type: "bye", reason: why } as const)
-      : undefined;
+    // Who has ended their input learns from the farewell that all of it was taken, or before it what was not.
+    let farewell: ChatEvent | undefined;
+    if (this.#entered && why === PEACEFUL.endOfInput) {
+      farewell = { type: "bye", reason: why };
+      await this.#turns.ended();
+    }
     await this.part(why, farewell);
   }
 
@@ -86,18 +110,23 @@ export class Session {
    *
    * @param why for the operator's log
    * @param farewell what the member is told last
+   * @param quits whether the member will not come back
    */
-  part(why: string, farewell?: ChatEvent): Promise<void> {
-    return this.#parting ??= this.#part(why, farewell);
+  part(why: string, farewell?: ChatEvent, quits = false): Promise<void> {
+    return this.#parting ??= this.#part(why, farewell, quits);
   }
 
-  async #part(why: string, farewell?: ChatEvent): Promise<void> {
+  async #part(
+    why: string,
+    farewell: ChatEvent | undefined,
+    quits: boolean,
+  ): Promise<void> {
     // Who has not entered has no name yet.
     const who = this.#entered ? { name: this.#member.name } : {};
     log.info("left", { ...who, address: this.#address, why });
-    this.#hub.leave(this.#member);
+    this.#hub.part(this.#member, this.#connection, quits);
     if (farewell) {
-      if (!this.#entered) this.#outbox.open(this.#render);
+      this.#outbox.open(this.#render);
       this.#outbox.tell(farewell);
     }
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -144,8 +173,11 @@ export class Session {
     if (this.#lines.timingMarks > this.#timingMarks) this.#answerTimingMarks();
     if (this.#entered && this.#lines.telnet) this.#outbox.open(this.#render);
     for (const line of lines) {
+      // Who has just come in hears what was said before, and then what comes of their own lines.
+      if (this.#entering) await this.#entering;
       if (this.#parting) return;
-      this.#obey(line);
+      const obeyed = this.#obey(line);
+      if (obeyed) await obeyed;
       // 2 KiB can ask for megabytes of answers. Who asks for many waits for them, and nobody else does.
       if (this.#outbox.answerBytes >= this.#limits.maxAnswerBytes) {
         await this.#outbox.answered();
@@ -174,20 +206,40 @@ export class Session {
     this.#answering = false;
   }
 
-  #obey(line: string): void {
-    const said = text.parse(line);
-    if (!this.#entered) {
-      const wish = said?.type === "nick" ? said : undefined;
-      this.#enter(wish);
-      if (wish) return;
+  /** Does what a line asks for; resolves when the next line may be heeded, if that is not at once. */
+  #obey(line: string): Promise<void> | void {
+    if (!this.#hasSpoken && json.isHello(line)) {
+      this.#isProgram = true;
+      this.#outbox.open(this.#render);
     }
-    if (!said) return;
+    this.#hasSpoken = true;
+    return this.#isProgram ? this.#obeyFrame(line) : this.#obeyLine(line);
+  }
+
+  #obeyLine(line: string): Promise<void> | void {
+    const said = text.parse(line);
+    if (this.#entered) return said && this.#do(said);
+    if (said?.type === "nick") return this.#enter(said);
+    return this.#enter().then(() => said && this.#do(said));
+  }
+
+  #obeyFrame(line: string): Promise<void> | void {
+    const said = json.parse(line);
+    if (said.type === "refused") return this.#refuseFrame(said);
+    this.#badFrames = 0;
+    if (said.type === "hello") return this.#welcome(said);
+    if (this.#saidHello) return this.#do(said);
+    return this.#expectHello("say hello first", said.ref);
+  }
+
+  #do(said: Command | Refusal): Promise<void> | void {
     switch (said.type) {
       case "quit":
-        void this.part("quit", { type: "bye", reason: PEACEFUL.quit });
-        return;
+        return this.#quit();
       case "help":
         return this.#hub.tell(this.#member, { type: "help" });
+      case "ping":
+        return this.#hub.tell(this.#member, { type: "pong", ref: said.ref });
       case "refused":
         return this.#hub.tell(this.#member, said);
       default:
@@ -195,15 +247,51 @@ export class Session {
     }
   }
 
-  #enter(wish?: Parameters<Hub["enter"]>[1]): void {
-    if (this.#entered || this.#parting) return;
+  /** Leaves once it is known what came of all that was said before. */
+  async #quit(): Promise<void> {
+    await this.#turns.ended();
+    void this.part("quit", { type: "bye", reason: PEACEFUL.quit }, true);
+  }
+
+  #refuseFrame(refusal: Refusal): void {
+    this.#hub.tell(this.#member, refusal);
+    if (++this.#badFrames < this.#limits.maxBadFrames) return;
+    const reason = FINAL.badFrames;
+    void this.part(reason, { type: "bye", reason }, true);
+  }
+
+  #expectHello(reason: string, ref: string): void {
+    const code = "hello-expected";
+    this.#hub.tell(this.#member, { type: "refused", code, reason, ref });
+  }
+
+  async #enter(wish?: Command & { type: "nick" }): Promise<void> {
+    if (this.#entered || this.#isProgram || this.#parting) return;
     this.#entered = true;
-    const first = this.#hub.enter(this.#member, wish);
-    this.#outbox.open(this.#render, first);
+    this.#outbox.open(this.#render);
+    this.#entering = this.#hub.enter(this.#member, wish);
+    log.info("entered", { name: this.#member.name, address: this.#address });
+    await this.#entering;
+    this.#entering = undefined;
+  }
+
+  async #welcome(hello: Hello): Promise<void> {
+    if (this.#saidHello) {
+      return this.#expectHello("you have said hello already", "");
+    }
+    this.#saidHello = true;
+    const { session } = hello;
+    this.#member = await this.#hub.hello(
+      this.#member,
+      hello,
+      session === undefined ? undefined : hash(session),
+    );
+    this.#entered = true;
     log.info("entered", { name: this.#member.name, address: this.#address });
   }
 
   get #render(): Render {
+    if (this.#isProgram) return json.render;
     return this.#lines.telnet ? text.renderTelnet : text.render;
   }
 
@@ -218,4 +306,9 @@ export class Session {
     this.#outbox.cut({ type: "bye", reason });
     void this.part("reads too slowly");
   }
+}
+
+/** What is kept of a session's secret. */
+function hash(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex").slice(0, 32);
 }

@@ -6,16 +6,23 @@
 import {
   type ChatEvent,
   type Command,
-  MAX_MEMBERS_LISTED,
-  PEACEFUL,
+  MAX_HISTORY,
+  MAX_LISTED,
+  type Message,
   type Refusal,
 } from "../message.ts";
+
+/** How many messages of history are shown to whoever does not say how many. */
+const SOME_HISTORY = 20;
 
 interface TextCommand {
   name: string;
   argument?: string;
+  /** Whether the command means something without its argument too. */
+  optional?: true;
   help: string;
-  command(argument: string, ref: string): Command;
+  /** Nothing, if the argument is not as it has to be. */
+  command(argument: string, ref: string): Command | undefined;
 }
 
 const COMMANDS: readonly TextCommand[] = [
@@ -32,16 +39,65 @@ const COMMANDS: readonly TextCommand[] = [
     command: (text, ref) => ({ type: "say", text, action: true, ref }),
   },
   {
+    name: "msg",
+    argument: "NAME TEXT",
+    help: "say something to one person only",
+    command: (argument, ref) => {
+      const [, to, text] = /^(\S+)\s+(.+)$/su.exec(argument) ?? [];
+      return to !== undefined && text !== undefined
+        ? { type: "tell", to, text, ref }
+        : undefined;
+    },
+  },
+  {
+    name: "reply",
+    argument: "TEXT",
+    help: "say something to whoever wrote to you last",
+    command: (text, ref) => ({ type: "reply", text, ref }),
+  },
+  {
     name: "who",
     help: "who is here",
     command: (_, ref) => ({ type: "who", ref }),
+  },
+  {
+    name: "rooms",
+    help: "which rooms there are",
+    command: (_, ref) => ({ type: "rooms", ref }),
+  },
+  {
+    name: "join",
+    argument: "ROOM",
+    help: "go to another room, or make it",
+    command: (room, ref) => ({ type: "join", room, ref }),
+  },
+  {
+    name: "leave",
+    help: "go back to the lobby",
+    command: (_, ref) => ({ type: "leave", ref }),
+  },
+  {
+    name: "history",
+    argument: `[1-${MAX_HISTORY}]`,
+    optional: true,
+    help: `the last messages; ${SOME_HISTORY} if you do not say how many`,
+    command: (argument, ref) => {
+      const limit = argument === "" ? SOME_HISTORY : Number(argument);
+      return /^\d*$/.test(argument) && limit >= 1 && limit <= MAX_HISTORY
+        ? { type: "history", limit, ref }
+        : undefined;
+    },
   },
   {
     name: "help",
     help: "this list",
     command: (_, ref) => ({ type: "help", ref }),
   },
-  { name: "quit", help: "leave", command: (_, ref) => ({ type: "quit", ref }) },
+  {
+    name: "quit",
+    help: "leave the server",
+    command: (_, ref) => ({ type: "quit", ref }),
+  },
 ];
 
 /** What a clean line asks for; a blank line asks for nothing. */
@@ -60,10 +116,9 @@ export function parse(line: string): Command | Refusal | undefined {
     return refuse("unknown-command", "unknown command, /help lists them", line);
   }
   const argument = rest.trimEnd();
-  if (command.argument && argument === "") {
-    return refuse("usage", `usage: ${usage(command)}`, line);
-  }
-  return command.command(argument, line);
+  const isMissing = argument === "" && command.argument && !command.optional;
+  return (isMissing ? undefined : command.command(argument, line)) ??
+    refuse("usage", `usage: ${usage(command)}`, line);
 }
 
 /** An event as lines that end in LF. */
@@ -76,71 +131,121 @@ export function renderTelnet(event: ChatEvent): string {
   return lines(event).map((line) => `${line}\r\n`).join("");
 }
 
-/** The name that a server's welcome gives, or `undefined` if the line is no welcome. */
-export function readWelcome(line: string): string | undefined {
-  return /^-- welcome, you are ([^;]+);/.exec(line)?.[1];
-}
-
-/** The reason and the line of a refusal, or `undefined` if the line is none. No other member can imitate one. */
-export function readRefusal(
-  line: string,
-): { reason: string; ref: string } | undefined {
-  const [, reason, ref] = /^-- refused \((.*?)\): (.*)$/su.exec(line) ?? [];
-  return reason !== undefined && ref !== undefined
-    ? { reason, ref }
-    : undefined;
-}
-
-/** Why the server closes, and whether it has taken all that was said; `undefined` if the line is no farewell. */
-export function readBye(
-  line: string,
-): { reason: string; peaceful: boolean } | undefined {
-  const reason = /^-- bye: (.*)$/su.exec(line)?.[1];
-  if (reason === undefined) return undefined;
-  return { reason, peaceful: Object.values<string>(PEACEFUL).includes(reason) };
-}
-
-/** Who is called what now, or `undefined` if the line does not say so. */
-export function readRename(
-  line: string,
-): { from: string; to: string } | undefined {
-  const [, from, to] = /^\[([^\]]+)\] is now \[([^\]]+)\]$/u.exec(line) ?? [];
-  return from !== undefined && to !== undefined ? { from, to } : undefined;
+/** Why the server closes, or `undefined` if the line is no farewell. No other member can imitate one. */
+export function readBye(line: string): string | undefined {
+  return /^-- bye: (.*)$/su.exec(line)?.[1];
 }
 
 function lines(event: ChatEvent): string[] {
   switch (event.type) {
+    case "message":
+      return [said(event)];
     case "joined":
-      return [`[${event.name}] entered room`];
+      return event.state
+        ? [`-- you are in ${event.room}; ${others(event.state.count - 1)}`]
+        : [`[${event.name}] entered room`];
+    case "left":
+      return [`[${event.name}] left room`];
     case "offline":
       return [`[${event.name}] is offline`];
-    case "message":
-      return [
-        event.action
-          ? `* ${event.from} ${event.text}`
-          : `<${event.from}> ${event.text}`,
-      ];
     case "renamed":
       return [`[${event.from}] is now [${event.to}]`];
+    case "told":
+      return [
+        event.own
+          ? `[you -> ${event.to}] ${event.text}`
+          : `[${event.from} -> you] ${event.text}`,
+      ];
     case "welcome":
       return [
         `-- welcome, you are ${event.name}; ${
-          others(event.others)
+          others((event.rooms[0]?.count ?? 1) - 1)
         }; /help lists the commands`,
       ];
     case "members":
       return [
-        event.count > MAX_MEMBERS_LISTED
+        event.count > MAX_LISTED
           ? `-- ${event.count} here, too many to list`
-          : `-- ${event.count} here: ${event.names.join(", ")}`,
+          : `-- ${event.count} here: ${page(event.names, event.more)}`,
       ];
+    case "rooms":
+      return [rooms(event)];
+    case "history":
+      return history(event);
+    case "gap": {
+      const count = event.to - event.from + 1;
+      return [
+        `-- ${messages(count)} ${count === 1 ? "is" : "are"} no longer kept`,
+      ];
+    }
+    case "anew":
+      return [`-- the history of ${event.room} has begun anew`];
+    case "ack":
+    case "pong":
+      return [];
     case "help":
       return help();
     case "bye":
       return [`-- bye: ${event.reason}`];
     case "refused":
-      return [`-- refused (${event.reason}): ${shorten(event.ref)}`];
+      return [
+        event.ref === ""
+          ? `-- refused (${event.reason})`
+          : `-- refused (${event.reason}): ${shorten(event.ref)}`,
+      ];
   }
+}
+
+function said({ from, text, action }: Message): string {
+  return action ? `* ${from} ${text}` : `<${from}> ${text}`;
+}
+
+function rooms({ count, rooms, more }: ChatEvent & { type: "rooms" }): string {
+  const listed = page(
+    rooms.map(({ room, count }) => `${room} (${count})`),
+    more,
+  );
+  // What the pages before this one have listed is not known here, but that all of them list so many at most.
+  const unlisted = more ? 0 : count - Math.max(MAX_LISTED, rooms.length);
+  return `-- ${count} ${count === 1 ? "room" : "rooms"}: ${listed}${
+    unlisted > 0 ? `, and ${unlisted} more` : ""
+  }`;
+}
+
+/** A part of a list, and a sign that it goes on in the next line. */
+function page(items: readonly string[], more: boolean): string {
+  return [...items, ...(more ? ["..."] : [])].join(", ");
+}
+
+function history(event: ChatEvent & { type: "history" }): string[] {
+  const { total, more } = event;
+  if (total === 0) return ["-- no earlier messages"];
+  const now = localTime(event.time);
+  return [
+    ...(total === undefined ? [] : [`-- ${messages(total, "earlier ")}`]),
+    ...event.messages.map((message) => {
+      const { day, minute } = localTime(message.time);
+      const when = day === now.day ? minute : `${day} ${minute}`;
+      return `${when} ${said(message)}`;
+    }),
+    ...(more ? [] : ["-- now"]),
+  ];
+}
+
+/** When that is where the server is, as `2026-11-22` and `14:03`. */
+function localTime(time: number): { day: string; minute: string } {
+  const date = new Date(time);
+  const two = (number: number) => String(number).padStart(2, "0");
+  return {
+    day: `${date.getFullYear()}-${two(date.getMonth() + 1)}-${
+      two(date.getDate())
+    }`,
+    minute: `${two(date.getHours())}:${two(date.getMinutes())}`,
+  };
+}
+
+function messages(count: number, which = ""): string {
+  return `${count} ${which}${count === 1 ? "message" : "messages"}`;
 }
 
 function others(count: number): string {

@@ -1,0 +1,163 @@
+/**
+ * One connection: lines in, text out, and noticing that nobody is there any more. Knows no dialect, and not
+ * what happens before or after this connection.
+ */
+
+import { describe } from "../fault.ts";
+import { LineReader } from "../lines.ts";
+import { Patience } from "./waiting.ts";
+
+/** What a connection goes through. */
+export interface Socket {
+  read(buffer: Uint8Array): Promise<number | null>;
+  write(bytes: Uint8Array): Promise<number>;
+  /** Ends what is being read and written. */
+  close(): void;
+}
+
+/** How long silence lasts until something is done about it. */
+export interface ConnectionOptions {
+  /** What is sent to be answered. */
+  ping: string;
+  /** After how much silence that is sent, in ms. */
+  pingMs: number;
+  /** After how much silence the connection is given up, in ms. */
+  silentMs: number;
+  /** How long the other side may take to close, once it should, in ms. */
+  closingMs: number;
+}
+
+/** There is no connection, or none any more; the message says why, in one line. */
+export class Lost extends Error {
+  override name = "Lost";
+  /** Whether there is no use in another one. */
+  readonly isFinal: boolean;
+
+  constructor(reason: string, isFinal = false) {
+    super(reason);
+    this.isFinal = isFinal;
+  }
+}
+
+/** How long a line may be, in bytes: the names of 500 members fit. */
+const MAX_ARRIVING_BYTES = 256 * 1024;
+
+const encoder = new TextEncoder();
+
+/** A connection that has been made. */
+export class Connection {
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
+  readonly #lines = new LineReader(MAX_ARRIVING_BYTES);
+  readonly #buffer = new Uint8Array(64 * 1024);
+  readonly #patience: Patience;
+  #outgoing = "";
+  #isWriting = false;
+  #isClosed = false;
+  #isWatched = false;
+  #isSilent = false;
+  #pinging: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(socket: Socket, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#options = options;
+    this.#patience = new Patience(options.closingMs, () => this.close());
+  }
+
+  /** From now on silence counts. */
+  watch(): void {
+    this.#isWatched = true;
+    this.#pingLater();
+  }
+
+  /** Sends text after all that was sent before. That it cannot be sent is found out by reading. */
+  send(text: string): void {
+    this.#outgoing += text;
+    if (!this.#isWriting) void this.#write();
+  }
+
+  /**
+   * The next lines, clean of control characters; none may be whole yet.
+   *
+   * @returns `undefined` if there are no more
+   * @throws {Lost}
+   */
+  async read(): Promise<string[] | undefined> {
+    const count = await this.#readBytes();
+    // A line without its end may have been cut off.
+    if (count === null) return undefined;
+    this.#pingLater();
+    const lines = this.#lines.push(this.#buffer.subarray(0, count));
+    if (this.#lines.overflowed) {
+      throw new Lost("the server sent a line without end", true);
+    }
+    return lines;
+  }
+
+  /** From now on the other side should close. */
+  hurry(): void {
+    this.#patience.demand();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#pinging);
+    try {
+      this.#socket.close();
+    } catch {
+      // Closed already.
+    }
+  }
+
+  async #readBytes(): Promise<number | null> {
+    const { silentMs, closingMs } = this.#options;
+    // Only while it is waited for: what is done with the lines may take as long as it likes.
+    const silence = !this.#isWatched ? undefined : setTimeout(() => {
+      this.#isSilent = true;
+      this.close();
+    }, silentMs);
+    this.#patience.wait();
+    try {
+      return await this.#socket.read(this.#buffer);
+    } catch (error) {
+      throw new Lost(
+        this.#patience.isOver
+          ? `the server has not answered everything within ${
+            closingMs / 1000
+          } s`
+          : this.#isSilent
+          ? `nothing came for ${silentMs / 1000} s`
+          : describe(error),
+      );
+    } finally {
+      clearTimeout(silence);
+      this.#patience.rest();
+    }
+  }
+
+  async #write(): Promise<void> {
+    this.#isWriting = true;
+    try {
+      while (this.#outgoing !== "") {
+        let bytes = encoder.encode(this.#outgoing);
+        this.#outgoing = "";
+        while (bytes.length > 0) {
+          bytes = bytes.subarray(await this.#socket.write(bytes));
+        }
+      }
+      this.#isWriting = false;
+    } catch {
+      // Nothing more is written, and reading ends, too.
+    }
+  }
+
+  #pingLater(): void {
+    clearTimeout(this.#pinging);
+    if (!this.#isWatched || this.#isClosed) return;
+    const { ping, pingMs } = this.#options;
+    this.#pinging = setTimeout(() => {
+      this.send(ping);
+      this.#pingLater();
+    }, pingMs);
+  }
+}

@@ -1,0 +1,389 @@
+/**
+ * The conversation, which outlives the connection that it goes through: who one is, in which rooms, how far
+ * they were read, and what was said and not acknowledged yet. Pure: frames in, what is to be shown out. Knows
+ * no socket, no terminal, and not whether there is a connection now.
+ */
+
+import {
+  type ChatEvent,
+  clean,
+  type Command,
+  type Hello,
+  LOBBY,
+  MAX_LINE_BYTES,
+  MAX_UNACKNOWLEDGED,
+  type Message,
+  nameFault,
+  nameKey,
+  normalizeName,
+  type RoomState,
+  type Since,
+  utf8Length,
+} from "../message.ts";
+import { write } from "../wire/json.ts";
+import { People } from "./people.ts";
+import { Reading } from "./reading.ts";
+import { Said, type Spoken } from "./said.ts";
+
+/** What can be asked of a server in a frame. */
+export type Request = Exclude<Command, { type: "reply" | "help" }>;
+
+/** Something that has arrived, or happened to the connection. */
+export interface Arrival {
+  /** What the server said; there is none where something happened at this end. */
+  event?: ChatEvent;
+  /** What is to be shown of it: nothing of what this end has said itself, a block of what was said earlier. */
+  show: readonly ChatEvent[];
+  /** What has to be pointed out besides. */
+  notice?: string;
+  /** A message of ours that was not taken. */
+  refused?: { reason: string; text: string; label: string };
+}
+
+/** How something is said. */
+export interface SayOptions {
+  /** Where; in the lobby by default. */
+  room?: string;
+  /** Whether it is something that one does. By default it is not. */
+  action?: boolean;
+  /** What it is called if it is refused: its text by default. */
+  label?: string;
+}
+
+/** All with defaults. */
+export interface ConversationOptions {
+  /** How many messages may be not acknowledged: {@linkcode MAX_UNACKNOWLEDGED} by default. */
+  maxUnacknowledged?: number;
+  /** For how long after a welcome nobody is announced who was there before, in ms: 10,000 by default. */
+  returningMs?: number;
+  /** The time, in ms: that of the clock by default. */
+  now?: () => number;
+}
+
+/** What has to be remembered of requests that were neither refused nor visibly done. */
+const MAX_LABELS = 100;
+
+/** A name by which one is not known: what asking for it leads to is told. */
+interface Wish {
+  name: string;
+  refused?: string;
+}
+
+/** One end of a conversation with a server. */
+export class Conversation {
+  readonly #session = newSession();
+  readonly #maxUnacknowledged: number;
+  readonly #now: () => number;
+  readonly #rooms = new Map<string, Reading>();
+  readonly #people: People;
+  readonly #said = new Said();
+  /** The rooms that one has asked to be let into. */
+  readonly #joining = new Map<string, Request & { type: "join" }>();
+  readonly #labels = new Map<string, string>();
+  #lastId = 0;
+  #name = "";
+  #wish: Wish | undefined;
+  #isWelcome = false;
+
+  /** @param name what to be called; empty if the server is to choose */
+  constructor(name: string, options: ConversationOptions = {}) {
+    const wish = normalizeName(name);
+    if (wish !== "") this.#wish = { name: wish };
+    this.#maxUnacknowledged = options.maxUnacknowledged ?? MAX_UNACKNOWLEDGED;
+    this.#now = options.now ?? Date.now;
+    this.#people = new People(options.returningMs ?? 10_000, this.#now);
+  }
+
+  /** What one is called; empty before the first welcome. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** The rooms that one is in, as the server writes them. */
+  get rooms(): string[] {
+    return [...this.#rooms.keys()];
+  }
+
+  /** How many messages are not acknowledged. */
+  get unacknowledged(): number {
+    return this.#said.waiting;
+  }
+
+  /** How many more can be said before some are acknowledged. */
+  get free(): number {
+    return this.#maxUnacknowledged - this.#said.waiting;
+  }
+
+  /** The room of this name that one is in, as the server writes it. */
+  find(room: string): string | undefined {
+    const key = nameKey(room);
+    return this.rooms.find((name) => nameKey(name) === key);
+  }
+
+  /** Whether one has asked to be let into the room, and was not answered yet. */
+  isJoining(room: string): boolean {
+    return this.#joining.has(nameKey(room));
+  }
+
+  /** What to say first in a connection. */
+  hello(): Hello {
+    if (this.#name !== "") this.#wish = { name: this.#name };
+    const fault = this.#wish && nameFault(this.#wish.name);
+    // The name of a guest belongs to its session, and cannot be asked for.
+    if (this.#name !== "" && fault) this.#wish = undefined;
+    if (this.#wish && fault) this.#wish.refused = fault;
+    const since: Readonly<Record<string, Since>> = Object.fromEntries(
+      Array.from(this.#rooms, ([room, { since }]) => [room, since]),
+    );
+    return {
+      type: "hello",
+      ...(this.#wish && !fault && { name: this.#wish.name }),
+      session: this.#session,
+      ...(this.#rooms.size > 0 && { since }),
+    };
+  }
+
+  /** What to say after the welcome and before anything newer: all that was asked for and not answered. */
+  open(): Request[] {
+    return [...this.#joining.values(), ...this.#said.unacknowledged];
+  }
+
+  /**
+   * Says something in a room.
+   *
+   * @throws {RangeError} if too much is not acknowledged
+   */
+  say(text: string, options: SayOptions = {}): Request {
+    const { room = LOBBY, action = false, label = text } = options;
+    return this.#speak({
+      type: "say",
+      room: this.find(room) ?? room,
+      text: plain(text),
+      action,
+      ref: this.#newMessageId(),
+    }, label);
+  }
+
+  /**
+   * Tells somebody something.
+   *
+   * @throws {RangeError} if too much is not acknowledged
+   */
+  tell(to: string, text: string, label: string = text): Request {
+    const ref = this.#newMessageId();
+    return this.#speak({ type: "tell", to, text: plain(text), ref }, label);
+  }
+
+  /** Asks for something else. What `request` has as `ref` it is called if it is refused. */
+  ask(request: Exclude<Request, Spoken>): Request {
+    const asked = { ...request, ref: this.#newId() };
+    this.#labels.set(asked.ref, request.ref);
+    for (const ref of this.#labels.keys()) {
+      if (this.#labels.size <= MAX_LABELS) break;
+      this.#labels.delete(ref);
+    }
+    if (asked.type === "join") this.#joining.set(nameKey(asked.room), asked);
+    return asked;
+  }
+
+  /** What the server says. */
+  take(event: ChatEvent): Arrival[] {
+    if (event.type === "welcome") return this.#enter(event);
+    if (event.type === "refused") return this.#refuse(event);
+    // It was said to somebody who had not introduced themselves.
+    if (!this.#isWelcome) return [];
+    if (event.type === "message") return this.#read(event);
+    return [{ event, show: this.#note(event) ? [event] : [] }];
+  }
+
+  /** The connection is lost. */
+  lose(): Arrival[] {
+    this.#isWelcome = false;
+    this.#labels.clear();
+    return this.rooms.flatMap((room) => {
+      const show = this.#earlier(room);
+      return show.length > 0 ? [{ show }] : [];
+    });
+  }
+
+  #newId(): string {
+    return String(++this.#lastId);
+  }
+
+  #newMessageId(): string {
+    if (this.free > 0) return this.#newId();
+    throw new RangeError(`${this.unacknowledged} messages wait already`);
+  }
+
+  #speak(spoken: Spoken, label: string): Spoken {
+    this.#said.add({ spoken, label });
+    return spoken;
+  }
+
+  #enter(event: ChatEvent & { type: "welcome" }): Arrival[] {
+    const wasCalled = this.#name;
+    const isFirst = wasCalled === "";
+    this.#isWelcome = true;
+    this.#name = event.name;
+    this.#people.begin();
+    const gone = new Set(this.#rooms.keys());
+    for (const state of event.rooms) {
+      gone.delete(state.room);
+      this.#joining.delete(nameKey(state.room));
+      this.#comeInto(state);
+    }
+    for (const room of gone) this.#leave(room);
+    const arrivals: Arrival[] = [{ event, show: isFirst ? [event] : [] }];
+    if (!isFirst) {
+      const changes = [
+        "connected again",
+        ...(event.name === wasCalled ? [] : [`you are ${event.name}`]),
+        ...Array.from(gone, (room) => `you are no longer in ${room}`),
+      ];
+      arrivals.push({ show: [], notice: changes.join("; ") });
+    }
+    if (this.#wish?.name === event.name) this.#wish = undefined;
+    return [...arrivals, ...this.#tellOfWish()];
+  }
+
+  /** Comes into a room, perhaps again. */
+  #comeInto(state: RoomState): void {
+    const reading = this.#rooms.get(state.room);
+    if (reading) reading.resume(state);
+    else this.#rooms.set(state.room, new Reading(state));
+    this.#people.find(state.room, state.members ?? []);
+  }
+
+  #leave(room: string): void {
+    this.#rooms.delete(room);
+    this.#people.forget(room);
+    this.#said.skip(room, Infinity);
+  }
+
+  #refuse(event: ChatEvent & { type: "refused" }): Arrival[] {
+    const { code, reason, ref } = event;
+    // The name that the hello asks for is refused before the welcome or after it, and has no id.
+    const isOfName = code === "name-taken" || code === "name-invalid";
+    if (isOfName && ref === "" && this.#wish) {
+      this.#wish.refused = reason;
+      return [{ event, show: [] }, ...this.#tellOfWish()];
+    }
+    if (!this.#isWelcome) return [];
+    const line = this.#said.refuse(ref);
+    const label = line?.label ?? this.#labels.get(ref) ?? "";
+    this.#labels.delete(ref);
+    for (const [key, asked] of this.#joining) {
+      if (asked.ref === ref) this.#joining.delete(key);
+    }
+    const show = [{ ...event, ref: label }];
+    if (!line) return [{ event, show }];
+    return [{
+      event,
+      show,
+      refused: { reason, text: line.spoken.text, label },
+    }];
+  }
+
+  /** Once it is known that a name was refused, and what one is called instead. */
+  #tellOfWish(): Arrival[] {
+    const { name, refused } = this.#wish ?? {};
+    if (!this.#isWelcome || !refused) return [];
+    this.#wish = undefined;
+    const notice = `the name ${
+      JSON.stringify(name)
+    } was refused, ${refused}; you are ${this.#name}`;
+    return [{ show: [], notice }];
+  }
+
+  #read(event: ChatEvent & { type: "message" }): Arrival[] {
+    const reading = this.#rooms.get(event.room);
+    const age = reading?.take(event) ?? "new";
+    if (age === "known") return [];
+    const isOwn = age === "new" && this.#said.recognize(event, this.#name);
+    const earlier = age === "new" || reading?.hasAllEarlier
+      ? this.#earlier(event.room)
+      : [];
+    const show = age === "new" && !isOwn ? [...earlier, event] : earlier;
+    return [{ event, show }];
+  }
+
+  /** What has come of the time before one was in the room, as one block. */
+  #earlier(room: string): ChatEvent[] {
+    const messages: Message[] = this.#rooms.get(room)?.takeEarlier() ?? [];
+    if (messages.length === 0) return [];
+    return [{
+      type: "history",
+      room,
+      time: this.#now(),
+      messages,
+      total: messages.length,
+      more: false,
+    }];
+  }
+
+  /**
+   * Takes note of what an event changes.
+   *
+   * @returns whether it is to be shown
+   */
+  #note(event: ChatEvent): boolean {
+    switch (event.type) {
+      case "ack":
+        this.#said.acknowledge(
+          event.ref,
+          event.seq,
+          (room) => this.#rooms.get(room)?.since.seq,
+        );
+        return false;
+      case "pong":
+        return false;
+      case "told":
+        return !event.own;
+      case "joined":
+        if (event.name !== this.#name) {
+          return this.#people.come(event.room, event.name);
+        }
+        if (event.state) this.#comeInto(event.state);
+        this.#joining.delete(nameKey(event.room));
+        return true;
+      case "left":
+      case "offline":
+        this.#people.go(event.room, event.name);
+        if (event.name === this.#name) this.#leave(event.room);
+        return true;
+      case "renamed":
+        if (event.from === this.#name) this.#name = event.to;
+        return this.#people.rename(event.room, event.from, event.to);
+      case "gap":
+        this.#rooms.get(event.room)?.skip(event.to);
+        this.#said.skip(event.room, event.to);
+        return true;
+      case "anew":
+        this.#rooms.get(event.room)?.anew(event.log);
+        this.#said.skip(event.room, Infinity);
+        return true;
+      default:
+        return true;
+    }
+  }
+}
+
+/** Why this must not be sent, if it must not: the server would close the connection on a frame of that size. */
+export function frameFault(request: Request): string | undefined {
+  // Whatever its id will be.
+  const frame = write({ ...request, ref: "9".repeat(16) }).trimEnd();
+  return utf8Length(frame) > MAX_LINE_BYTES ? "too long to be sent" : undefined;
+}
+
+/** `text` as the server will store it. */
+function plain(text: string): string {
+  return clean(text).toWellFormed();
+}
+
+/** 128 random bits, in hexadecimal digits. */
+function newSession(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(
+    "",
+  );
+}

@@ -1,0 +1,118 @@
+/**
+ * Reading a room's log to one member, in pages: what was said earlier, and what they have missed. A page waits
+ * until the one before is written, so that asking for much costs the asker's time, and nobody's memory.
+ */
+
+import { type Message, utf8Length } from "../message.ts";
+import type { Log } from "./log.ts";
+import { Batch, type Outbox, type Turns } from "./outbox.ts";
+import type { Seat } from "./room.ts";
+
+/** How large a page may be, in bytes. */
+const PAGE_BYTES = 16 * 1024;
+
+/** How many messages are read for one page: as many as fit, if they are short. */
+const PAGE_MESSAGES = 128;
+
+/** What a message takes in a page besides what it takes as JSON, in bytes. */
+const FRAME_BYTES = 64;
+
+/** Reads logs to members. */
+export class Reading {
+  readonly #log: Log;
+  readonly #turns: Turns;
+
+  constructor(log: Log, turns: Turns) {
+    this.#log = log;
+    this.#turns = turns;
+  }
+
+  /**
+   * Tells what was said earlier: the last `limit` messages up to `upTo`, and that there are none only if `sayNone`.
+   *
+   * @throws {LogError}
+   */
+  async recount(
+    outbox: Outbox,
+    name: string,
+    { upTo, limit, sayNone }: {
+      upTo: number;
+      limit: number;
+      sayNone: boolean;
+    },
+  ): Promise<void> {
+    const { room, first } = await this.#log.open(name);
+    let after = Math.max(upTo - limit, first - 1, 0);
+    let total: number | undefined = Math.max(0, upTo - after);
+    if (total === 0 && !sayNone) return;
+    while (!outbox.isEnded) {
+      const messages = (await this.#page(room, after, 0))
+        .filter(({ seq }) => seq <= upTo);
+      after = messages.at(-1)?.seq ?? upTo;
+      const more = after < upTo;
+      outbox.tell({
+        type: "history",
+        room,
+        time: Date.now(),
+        messages,
+        ...(total === undefined ? {} : { total }),
+        more,
+      });
+      await outbox.answered();
+      if (!more) return;
+      total = undefined;
+    }
+  }
+
+  /**
+   * Reads on to somebody who is behind, from what they were shown last, until they have caught up and hear what
+   * is said.
+   *
+   * @throws {LogError}
+   */
+  async readOn(seat: Seat): Promise<void> {
+    const { room, outbox } = seat;
+    let head = room.seq;
+    while (
+      seat.behind !== undefined && seat.outbox === outbox && outbox &&
+      !outbox.isEnded && !room.goLive(seat)
+    ) {
+      if (seat.behind >= room.seq) {
+        // Something is being said just now.
+        await this.#turns.ended();
+        continue;
+      }
+      // In a room in which much is said, pages grow: more than is said meanwhile, or it would never end.
+      const since = seat.behind;
+      const meanwhile = room.seq - head;
+      head = room.seq;
+      const messages = await this.#page(room.name, since, 2 * meanwhile);
+      // Meanwhile they may have left, or come back through another connection and begun anew.
+      if (seat.outbox !== outbox || seat.behind !== since) return;
+      const first = messages[0]?.seq ?? head + 1;
+      if (seat.resumes && first > since + 1) {
+        const gap = { from: since + 1, to: first - 1 };
+        outbox.tell({ type: "gap", room: room.name, ...gap });
+      }
+      seat.behind = messages.at(-1)?.seq ?? head;
+      outbox.tell(Batch.of(...messages.map(asEvent)));
+      if (!room.goLive(seat)) await outbox.answered();
+    }
+  }
+
+  /** The messages after `since` that fit in a page, and `least` of them if there are so many. */
+  async #page(room: string, since: number, least: number): Promise<Message[]> {
+    const limit = Math.max(PAGE_MESSAGES, least);
+    const messages = await this.#log.read(room, { since, limit });
+    let bytes = 0;
+    const end = messages.findIndex((message, i) => {
+      bytes += FRAME_BYTES + utf8Length(JSON.stringify(message));
+      return i >= Math.max(1, least) && bytes > PAGE_BYTES;
+    });
+    return end < 0 ? messages : messages.slice(0, end);
+  }
+}
+
+function asEvent(message: Message): { type: "message" } & Message {
+  return { type: "message", ...message };
+}

@@ -1,0 +1,205 @@
+/**
+ * The rooms that somebody is in, and the end of a turn: what was said in it is stored, all of it at once, and only
+ * then shown and acknowledged. Knows neither names nor commands.
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { describe } from "../fault.ts";
+import { type ChatEvent, LOBBY, nameKey } from "../message.ts";
+import type { Log, Origin, Place } from "./log.ts";
+import { Batch, type Turns } from "./outbox.ts";
+import { Room, type Said, type Seat, type Unstored } from "./room.ts";
+
+const log = getLogger(["chat", "rooms"]);
+
+/** There are as many rooms as there may be. */
+export class TooManyRooms extends Error {
+  override name = "TooManyRooms";
+}
+
+/** All rooms. */
+export class Rooms {
+  readonly lobby: Room;
+  readonly #turns: Turns;
+  readonly #log: Log;
+  readonly #maxRooms: number;
+  readonly #rooms = new Map<string, Room>();
+  readonly #opening = new Map<string, Promise<Room>>();
+  /** The rooms in which something has happened in this turn. */
+  #stirred = new Set<Room>();
+
+  private constructor(lobby: Room, turns: Turns, log: Log, maxRooms: number) {
+    this.lobby = lobby;
+    this.#turns = turns;
+    this.#log = log;
+    this.#maxRooms = maxRooms;
+    this.#rooms.set(nameKey(lobby.name), lobby);
+  }
+
+  /**
+   * Opens the lobby.
+   *
+   * @param maxRooms how many rooms there may be at a time
+   * @throws {LogError}
+   */
+  static async open(turns: Turns, log: Log, maxRooms: number): Promise<Rooms> {
+    const lobby = new Room(await log.open(LOBBY));
+    return new Rooms(lobby, turns, log, maxRooms);
+  }
+
+  /** The room of that name, in whichever case, if there is one. */
+  get(name: string): Room | undefined {
+    return this.#rooms.get(nameKey(name));
+  }
+
+  /**
+   * The room of that name, made if there is none, for somebody who is about to sit down in it. It is kept until
+   * {@linkcode entered} is called.
+   *
+   * @throws {LogError}
+   * @throws {TooManyRooms}
+   */
+  async enter(name: string): Promise<Room> {
+    const room = this.get(name) ?? await this.#opened(name);
+    room.expected++;
+    return room;
+  }
+
+  /** Who was about to sit down in the room has done so, or will not. */
+  entered(room: Room): void {
+    room.expected--;
+    this.stir(room);
+  }
+
+  /** Opens a room once, however many ask for it at the same time. */
+  #opened(name: string): Promise<Room> {
+    const key = nameKey(name);
+    const opening = this.#opening.get(key) ??
+      this.#open(name, key).finally(() => this.#opening.delete(key));
+    this.#opening.set(key, opening);
+    return opening;
+  }
+
+  async #open(name: string, key: string): Promise<Room> {
+    if (this.#rooms.size + this.#opening.size >= this.#maxRooms) {
+      throw new TooManyRooms(`there are ${this.#maxRooms} rooms already`);
+    }
+    const room = new Room(await this.#log.open(name));
+    this.#rooms.set(key, room);
+    return room;
+  }
+
+  /**
+   * The rooms with somebody in them, and how many, the fullest first; then those of which only messages are kept.
+   *
+   * @throws {LogError}
+   */
+  async list(): Promise<{ room: string; count: number }[]> {
+    const stored = await this.#log.stored();
+    const open = [...this.#rooms.values()]
+      .filter((room) => room.count > 0 || room === this.lobby)
+      .map(({ name, count }) => ({ room: name, count }))
+      .sort((a, b) => b.count - a.count);
+    const isOpen = new Set(open.map(({ room }) => room));
+    return [
+      ...open,
+      ...stored.filter((room) => !isOpen.has(room))
+        .map((room) => ({ room, count: 0 })),
+    ];
+  }
+
+  /** Tells everybody in a room something that is not stored. */
+  announce(room: Room, event: ChatEvent): void {
+    room.announce(event);
+    this.stir(room);
+  }
+
+  /** Says a message: it is stored at the end of the turn, and then shown. */
+  say(
+    seat: Seat,
+    message: { text: string; action: boolean; ref: string },
+    origin?: Origin,
+  ): void {
+    seat.room.say(seat, message, origin);
+    this.stir(seat.room);
+  }
+
+  /** Something has happened in a room, be it only that somebody has left it. */
+  stir(room: Room): void {
+    this.#stirred.add(room);
+    this.#turns.handOut(this.#endTurn);
+  }
+
+  #endTurn = (): Promise<void> | undefined => {
+    const stirred = [...this.#stirred];
+    this.#stirred = new Set();
+    const said = stirred.map((room) => room.endTurn());
+    const unsettled = said.filter(({ unstored }) => unstored.length > 0);
+    // Only now, because somebody may have said something and left in the same turn.
+    return unsettled.length === 0
+      ? this.#releaseEmpty(stirred)
+      : this.#store(unsettled).then(() => this.#releaseEmpty(stirred));
+  };
+
+  async #store(said: readonly Said[]): Promise<void> {
+    const unstored = said.flatMap(({ unstored }) => unstored);
+    let places: readonly Place[] = [];
+    try {
+      places = await this.#log.append(unstored.map(({ message }) => message));
+    } catch (error) {
+      const reason = describe(error);
+      log.error("cannot store what was said", { reason });
+      refuse(unstored, reason);
+    }
+    let from = 0;
+    for (const of of said) {
+      of.room.settle(of, places.slice(from, from += of.unstored.length));
+    }
+    acknowledge(unstored, places);
+  }
+
+  #releaseEmpty(rooms: readonly Room[]): Promise<void> | undefined {
+    const empty = rooms.filter((room) =>
+      room.count === 0 && room.expected === 0 && room !== this.lobby &&
+      this.get(room.name) === room
+    );
+    if (empty.length === 0) return undefined;
+    for (const { name } of empty) this.#rooms.delete(nameKey(name));
+    // All at once: a room that is opened again meanwhile must be opened after it was released.
+    const releasing = empty.map(({ name }) => this.#release(name));
+    return Promise.all(releasing).then(() => {});
+  }
+
+  async #release(room: string): Promise<void> {
+    try {
+      await this.#log.release(room);
+    } catch (error) {
+      // It stays listed, and nothing else comes of it.
+      log.error("cannot forget a room", { room, reason: describe(error) });
+    }
+  }
+}
+
+function refuse(unstored: readonly Unstored[], cause: string): void {
+  const reason = `it could not be stored: ${cause}`;
+  for (const { seat, ref } of unstored) {
+    seat.outbox?.tell({ type: "refused", code: "storage", reason, ref });
+  }
+}
+
+/** Tells the programs that their messages are stored, each of them once for all of its messages. */
+function acknowledge(
+  unstored: readonly Unstored[],
+  places: readonly Place[],
+): void {
+  const acks = new Map<Seat, ChatEvent[]>();
+  for (const [i, { seat, ref }] of unstored.entries()) {
+    const place = places[i];
+    if (!place || ref === "" || !seat.sitter.isProgram) continue;
+    const ack = { type: "ack", ref, seq: place.seq } as const;
+    const own = acks.get(seat);
+    if (own) own.push(ack);
+    else acks.set(seat, [ack]);
+  }
+  for (const [seat, own] of acks) seat.outbox?.tell(Batch.of(...own));
+}

@@ -1,0 +1,503 @@
+/**
+ * The log of the rooms on disk: `chat.db`, an SQLite database in a folder that one server at a time uses. Other
+ * programs may read it, or copy it with `backup()` of node:sqlite, meanwhile.
+ *
+ * What is stored survives the end of the process, however it ends; a power failure can take the last messages.
+ */
+
+import { createHash } from "node:crypto";
+import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { setImmediate } from "node:timers";
+import { describe } from "../fault.ts";
+import { type Message, nameKey } from "../message.ts";
+import {
+  type Extent,
+  type Log,
+  LogError,
+  newLogId,
+  type NewMessage,
+  type Origin,
+  type Place,
+  type Range,
+} from "./log.ts";
+
+/** How a log on disk is kept. */
+export interface SqliteLogOptions {
+  /** For how many days messages are kept; 0 keeps all. */
+  historyDays: number;
+  /** How often older messages are deleted, in ms; an hour. */
+  pruneEveryMs?: number;
+  /** How long to wait for another program that has locked the database, in ms; 1,000. Everything waits. */
+  lockedMs?: number;
+  /** The time, in ms since 1970; the system's. */
+  now?: () => number;
+  /** Called when deleting older messages fails. It is tried again. */
+  onFault?: (error: LogError) => void;
+  /** What makes a database from none, step by step; {@linkcode MIGRATIONS}. */
+  migrations?: readonly string[];
+}
+
+/**
+ * SQL that brings a database from each version to the next, from 0, the empty one. Only ever added to: somewhere
+ * there is a database of every version.
+ *
+ * A room's `seq` is apart from its messages, because it stays when they are deleted.
+ */
+export const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE rooms (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    name TEXT NOT NULL,
+    log TEXT NOT NULL,
+    seq INTEGER NOT NULL,
+    time INTEGER NOT NULL
+  );
+  CREATE TABLE messages (
+    room INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    time INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    text TEXT NOT NULL,
+    action INTEGER NOT NULL,
+    origin BLOB,
+    PRIMARY KEY (room, seq)
+  ) WITHOUT ROWID;
+  CREATE UNIQUE INDEX messages_origin ON messages (origin)
+    WHERE origin IS NOT NULL;`,
+];
+
+/** What marks a database as ours: "chat". */
+const APPLICATION_ID = 0x63686174;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Deleting this many takes a few ms, in which nobody is served. */
+const PRUNED_AT_ONCE = 1000;
+
+/** A room that is open, and how far it reaches. */
+interface OpenRoom {
+  readonly id: number;
+  readonly name: string;
+  readonly log: string;
+  seq: number;
+  /** When its last message was stored, in ms since 1970. */
+  time: number;
+}
+
+/** The statements that are used again and again. */
+type Statements = ReturnType<typeof prepare>;
+
+function prepare(db: DatabaseSync) {
+  return {
+    begin: db.prepare("BEGIN IMMEDIATE"),
+    commit: db.prepare("COMMIT"),
+    room: db.prepare(
+      "SELECT id, name, log, seq, time FROM rooms WHERE key = ?",
+    ),
+    addRoom: db.prepare(
+      "INSERT INTO rooms (key, name, log, seq, time) VALUES (?, ?, ?, 0, 0)",
+    ),
+    dropRoom: db.prepare("DELETE FROM rooms WHERE id = ? AND seq = 0"),
+    first: db.prepare("SELECT min(seq) AS first FROM messages WHERE room = ?"),
+    add: db.prepare(
+      `INSERT INTO messages (room, seq, time, sender, text, action, origin)
+      VALUES (?, ?, ?, ?, ?, ?, ?)
+      ON CONFLICT (origin) WHERE origin IS NOT NULL DO NOTHING`,
+    ),
+    place: db.prepare("SELECT seq, time FROM messages WHERE origin = ?"),
+    advance: db.prepare("UPDATE rooms SET seq = ?, time = ? WHERE id = ?"),
+    since: db.prepare(
+      `SELECT seq, time, sender, text, action FROM messages
+      WHERE room = ? AND seq > ? ORDER BY seq LIMIT ?`,
+    ),
+    before: db.prepare(
+      `SELECT seq, time, sender, text, action FROM messages
+      WHERE room = ? AND seq < ? ORDER BY seq DESC LIMIT ?`,
+    ),
+    stored: db.prepare(
+      `SELECT name FROM rooms
+      WHERE EXISTS (SELECT * FROM messages WHERE room = rooms.id) ORDER BY id`,
+    ),
+    oldest: db.prepare(
+      `SELECT id,
+        (SELECT time FROM messages WHERE room = rooms.id ORDER BY seq LIMIT 1)
+          AS time
+      FROM rooms WHERE id > ? ORDER BY id LIMIT 100`,
+    ),
+    prune: db.prepare(
+      `DELETE FROM messages WHERE room = ?1 AND seq <= (
+        SELECT max(seq) FROM (
+          SELECT seq, time FROM messages WHERE room = ?1 ORDER BY seq LIMIT ?2
+        ) WHERE time < ?3)`,
+    ),
+  } satisfies Record<string, StatementSync>;
+}
+
+/** A {@linkcode Log} on disk. */
+export class SqliteLog implements Log {
+  readonly #lock: DatabaseSync;
+  readonly #db: DatabaseSync;
+  readonly #sql: Statements;
+  readonly #rooms = new Map<string, OpenRoom>();
+  readonly #historyMs: number;
+  readonly #now: () => number;
+  #closed = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #pruning: Promise<void> | undefined;
+
+  private constructor(
+    lock: DatabaseSync,
+    db: DatabaseSync,
+    { historyDays, now = Date.now }: SqliteLogOptions,
+  ) {
+    this.#lock = lock;
+    this.#db = db;
+    this.#sql = prepare(db);
+    this.#historyMs = historyDays * DAY_MS;
+    this.#now = now;
+  }
+
+  /**
+   * The log in a folder, which is made if there is none. From then on, messages that are too old are deleted
+   * in the background.
+   *
+   * @throws {LogError} in one line that names the folder: it cannot be read and written, another server uses it,
+   * or what is in it is not ours, is damaged, or is of a newer version
+   */
+  static async open(
+    folder: string,
+    options: SqliteLogOptions,
+  ): Promise<SqliteLog> {
+    const { lockedMs: timeout = 1000, migrations = MIGRATIONS } = options;
+    const opened: DatabaseSync[] = [];
+    const connect = (file: string) => {
+      const db = new DatabaseSync(`${folder}/${file}`, { timeout });
+      opened.push(db);
+      return db;
+    };
+    try {
+      await makeFolder(folder);
+      const lock = explained("chat.lock", () => takeLock(connect("chat.lock")));
+      const log = explained("chat.db", () => {
+        const db = connect("chat.db");
+        migrate(db, migrations);
+        return new SqliteLog(lock, db, options);
+      });
+      if (options.historyDays > 0) log.#keepPruning(options);
+      return log;
+    } catch (error) {
+      for (const db of opened.reverse()) db.close();
+      const reason = describe(error);
+      throw new LogError(`Cannot open the log in ${folder}: ${reason}`, {
+        cause: error,
+      });
+    }
+  }
+
+  open(room: string): Promise<Extent> {
+    return this.#do(() => {
+      const { id, name, log, seq } = this.#open(room);
+      const first = this.#sql.first.get(id)?.first;
+      return { room: name, log, first: Number(first ?? seq + 1), seq };
+    });
+  }
+
+  append(messages: readonly NewMessage[]): Promise<Place[]> {
+    return this.#do(() => {
+      if (messages.length === 0) return [];
+      // The rooms' own counters move only when everything is stored.
+      const ends = new Map<OpenRoom, { seq: number; time: number }>();
+      const now = this.#now();
+      const places = this.#transaction(() => {
+        const places = messages.map((message) => {
+          const room = this.#opened(message.room);
+          let end = ends.get(room);
+          if (!end) {
+            end = { seq: room.seq, time: Math.max(now, room.time) };
+            ends.set(room, end);
+          }
+          return this.#add(message, room.id, end);
+        });
+        for (const [{ id, seq: before }, { seq, time }] of ends) {
+          if (seq > before) this.#sql.advance.run(seq, time, id);
+        }
+        return places;
+      });
+      for (const [room, end] of ends) {
+        if (end.seq > room.seq) Object.assign(room, end);
+      }
+      return places;
+    });
+  }
+
+  read(room: string, range: Range): Promise<Message[]> {
+    return this.#do(() => {
+      const { id, name } = this.#opened(room);
+      const limit = Math.max(0, range.limit);
+      const rows = "since" in range
+        ? this.#sql.since.all(id, range.since, limit)
+        : this.#sql.before.all(id, range.before, limit).reverse();
+      return rows.map(({ seq, time, sender, text, action }) => ({
+        room: name,
+        seq: Number(seq),
+        time: Number(time),
+        from: String(sender),
+        text: String(text),
+        action: action === 1,
+      }));
+    });
+  }
+
+  stored(): Promise<string[]> {
+    return this.#do(() => this.#sql.stored.all().map(({ name }) => `${name}`));
+  }
+
+  release(room: string): Promise<void> {
+    return this.#do(() => {
+      const key = nameKey(room);
+      const open = this.#rooms.get(key);
+      if (!open) return;
+      if (open.seq === 0) this.#sql.dropRoom.run(open.id);
+      this.#rooms.delete(key);
+    });
+  }
+
+  /**
+   * Deletes the messages that are too old now, the oldest first. Everybody else gets their turn meanwhile.
+   *
+   * @throws {LogError} some of them are still there
+   */
+  prune(): Promise<void> {
+    this.#pruning ??= this.#prune().finally(() => this.#pruning = undefined);
+    return this.#pruning;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#pruning?.catch(() => {});
+    try {
+      this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch {
+      // Nothing is lost: what is only in chat.db-wal is read from there.
+    }
+    this.#db.close();
+    this.#lock.close();
+  }
+
+  /** Does it at once, so that everything happens in the order of the calls. */
+  #do<T>(work: () => T): Promise<T> {
+    return Promise.try(() => {
+      if (this.#closed) throw new LogError("the log is closed");
+      return explained("the log", work);
+    });
+  }
+
+  #transaction<T>(work: () => T): T {
+    this.#sql.begin.run();
+    try {
+      const result = work();
+      this.#sql.commit.run();
+      return result;
+    } catch (error) {
+      try {
+        this.#db.exec("ROLLBACK");
+      } catch {
+        // After some errors SQLite has done so itself.
+      }
+      throw error;
+    }
+  }
+
+  #open(name: string): OpenRoom {
+    const key = nameKey(name);
+    let room = this.#rooms.get(key);
+    if (!room) {
+      let row = this.#sql.room.get(key);
+      if (!row) {
+        this.#sql.addRoom.run(key, name, newLogId());
+        row = this.#sql.room.get(key)!;
+      }
+      room = {
+        id: Number(row.id),
+        name: String(row.name),
+        log: String(row.log),
+        seq: Number(row.seq),
+        time: Number(row.time),
+      };
+      this.#rooms.set(key, room);
+    }
+    return room;
+  }
+
+  #opened(name: string): OpenRoom {
+    const room = this.#rooms.get(nameKey(name));
+    if (!room) throw new LogError(`the room ${name} is not open`);
+    return room;
+  }
+
+  /** Adds a message after `end`, which moves, unless it is stored already. */
+  #add(
+    { from, text, action, origin }: NewMessage,
+    room: number,
+    end: { seq: number; time: number },
+  ): Place {
+    const { seq, time } = { seq: end.seq + 1, time: end.time };
+    const hash = origin ? hashOf(origin) : null;
+    const { changes } = this.#sql.add
+      .run(room, seq, time, from, text, action ? 1 : 0, hash);
+    if (changes === 0) {
+      const first = this.#sql.place.get(hash)!;
+      return {
+        seq: Number(first.seq),
+        time: Number(first.time),
+        repeated: true,
+      };
+    }
+    end.seq = seq;
+    return { seq, time, repeated: false };
+  }
+
+  /** Deletes what is too old now, and from time to time. */
+  #keepPruning(options: SqliteLogOptions): void {
+    const { pruneEveryMs = 60 * 60 * 1000, onFault = () => {} } = options;
+    const next = () => {
+      if (this.#closed) return;
+      this.#timer = setTimeout(prune, pruneEveryMs);
+      Deno.unrefTimer(this.#timer);
+    };
+    const prune = () => this.prune().catch(onFault).then(next);
+    prune();
+  }
+
+  async #prune(): Promise<void> {
+    if (this.#historyMs === 0) return;
+    const tooOld = this.#now() - this.#historyMs;
+    for (let last = 0; !this.#closed; await turn()) {
+      const rooms = explained("the log", () => this.#sql.oldest.all(last));
+      if (rooms.length === 0) return;
+      for (const { id, time } of rooms) {
+        last = Number(id);
+        if (time === null || Number(time) >= tooOld) continue;
+        while (this.#pruneSlice(last, tooOld)) {
+          await turn();
+          if (this.#closed) return;
+        }
+      }
+    }
+  }
+
+  /** Whether there may be more in this room that is too old. */
+  #pruneSlice(room: number, tooOld: number): boolean {
+    return explained("the log", () => {
+      const { changes } = this.#sql.prune.run(room, PRUNED_AT_ONCE, tooOld);
+      return changes === PRUNED_AT_ONCE;
+    });
+  }
+}
+
+/** Everybody else's turn. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
+/** By what a message is known again; that two share it will not happen. */
+function hashOf({ session, id }: Origin): Uint8Array {
+  return createHash("sha256").update(`${session}\n${id}`).digest()
+    .subarray(0, 16);
+}
+
+/** Only for whoever runs the server, if there is none: it is nobody else's business what was said. */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await Deno.mkdir(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    const isFile = error instanceof Deno.errors.AlreadyExists ||
+      error instanceof Deno.errors.NotADirectory;
+    const reason = isFile ? "it is not a folder" : reasonOf("it", error);
+    throw reason ? new LogError(reason, { cause: error }) : error;
+  }
+}
+
+/**
+ * Makes sure that nobody else uses the folder. The database itself stays free, so that others can read it; the
+ * system takes the lock back, however this process ends.
+ *
+ * @param db a database that is used for nothing else
+ */
+function takeLock(db: DatabaseSync): DatabaseSync {
+  try {
+    // Nothing is ever written, not even a journal. To want to write takes the lock also from a file that cannot
+    // be written, where beginning would only seem to.
+    db.exec(
+      "PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE; PRAGMA user_version = 1",
+    );
+  } catch (error) {
+    if (!/database is locked/.test(describe(error))) throw error;
+    throw new LogError("it is in use by another chat-server", { cause: error });
+  }
+  return db;
+}
+
+/** Brings a database to the newest version, and makes sure that it can be written. */
+function migrate(db: DatabaseSync, migrations: readonly string[]): void {
+  const number = (pragma: string) =>
+    Number(Object.values(db.prepare(`PRAGMA ${pragma}`).get()!)[0]);
+  const application = number("application_id");
+  const version = number("user_version");
+  const isEmpty = db.prepare("SELECT * FROM sqlite_schema").all().length === 0;
+  if (application !== APPLICATION_ID && !(application === 0 && isEmpty)) {
+    throw new LogError("chat.db is the database of another program");
+  }
+  if (version > migrations.length) {
+    throw new LogError("chat.db was written by a newer chat-server");
+  }
+  // Only now, as it changes the file. NORMAL does not wait for the disk each time.
+  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+  // The last step, of no SQL, writes the version that is there: a full disk is found now and not later.
+  for (const [step, sql] of [...migrations, ""].entries()) {
+    if (step < version) continue;
+    try {
+      db.exec(`BEGIN IMMEDIATE;
+        ${sql};
+        PRAGMA application_id = ${APPLICATION_ID};
+        PRAGMA user_version = ${Math.min(step + 1, migrations.length)};
+        COMMIT`);
+    } catch (error) {
+      const reason = reasonOf("chat.db", error) ??
+        `version ${step + 1} of chat.db cannot be made: ${describe(error)}`;
+      throw new LogError(reason, { cause: error });
+    }
+  }
+}
+
+/** How SQLite (Deno gives its errors no code) and the system begin to say it, and what it means. */
+const REASONS: readonly [RegExp, (what: string) => string][] = [
+  [/^database or disk is full|^No space left/, () => "the disk is full"],
+  [/^database is locked/, (what) => `${what} is locked by another program`],
+  [/^file is not a database/, (what) => `${what} is not a database`],
+  [/^database disk image is malformed/, (what) => `${what} is damaged`],
+  [/^malformed/, (what) => `${what} is damaged`],
+  [/^attempt to write a readonly/, (what) => `${what} cannot be written`],
+  [/^Read-only file system/, (what) => `${what} cannot be written`],
+  [/^unable to open/, (what) => `${what} cannot be opened`],
+  // Also on a disk that is almost full, when there is no room for chat.db-shm.
+  [/^disk I\/O error/, () => "the disk fails or is full"],
+];
+
+function reasonOf(what: string, error: unknown): string | undefined {
+  const message = describe(error);
+  return REASONS.find(([pattern]) => pattern.test(message))?.[1](what);
+}
+
+/** @throws {LogError} for whatever `work` throws, which has to do with `what` */
+function explained<T>(what: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof LogError) throw error;
+    const reason = reasonOf(what, error) ?? describe(error);
+    throw new LogError(reason, { cause: error });
+  }
+}
