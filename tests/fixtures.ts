@@ -59,6 +59,60 @@ export const noReset = "resetAndDestroy" in Socket.prototype
   ? undefined
   : "this Deno cannot reset a connection";
 
+/** Runs a line of shell; gives what it complains of, if it fails. */
+function shellFault(script: string, ...args: string[]): string | undefined {
+  const { success, stderr } = new Deno.Command("sh", {
+    args: ["-c", script, "sh", ...args],
+  }).outputSync();
+  return success
+    ? undefined
+    : new TextDecoder().decode(stderr).trim() || "it fails";
+}
+
+/** Why no small disk can be made here, if it cannot. */
+export const noSmallDisk = Deno.build.os !== "linux"
+  ? "only Linux has tmpfs"
+  : shellFault(
+      'd=$(mktemp -d) && mount -t tmpfs tmpfs "$d" && umount "$d" && rmdir "$d"',
+    ) === undefined
+  ? undefined
+  : "no tmpfs can be mounted";
+
+/** A disk of 1 MiB. */
+export class SmallDisk implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async make(): Promise<SmallDisk> {
+    const path = await Deno.makeTempDir();
+    const fault = shellFault('mount -t tmpfs -o size=1m tmpfs "$1"', path);
+    if (fault) throw new Error(fault);
+    return new SmallDisk(path);
+  }
+
+  /** Leaves so many KiB. */
+  async fill(freeKiB = 0): Promise<void> {
+    const [filler, rest] = [`${this.path}/filler`, `${this.path}/rest`];
+    await Deno.writeFile(filler, new Uint8Array(freeKiB * 1024));
+    shellFault('cat /dev/zero >"$1"', rest);
+    await Deno.remove(filler);
+  }
+
+  /** Takes away what {@linkcode fill} has put there. */
+  async empty(): Promise<void> {
+    await Deno.remove(`${this.path}/rest`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const fault = shellFault('umount "$1"', this.path);
+    if (fault) throw new Error(fault);
+    await Deno.remove(this.path);
+  }
+}
+
 /** A server in this process, on a free port of the loopback. */
 export class Room implements AsyncDisposable {
   readonly server: ChatServer;
