@@ -1,7 +1,8 @@
 /** The hub with plain sinks: who is told what, and in how many writes. */
 
 import { type ChatEvent, type Command, PEACEFUL } from "../lib/message.ts";
-import { type Connection, Hub, type Member } from "../lib/server/hub.ts";
+import { Hub } from "../lib/server/hub.ts";
+import { type Connection, type Member, tell } from "../lib/server/members.ts";
 import { type Log, MemoryLog } from "../lib/server/log.ts";
 import { DEFAULT_LIMITS } from "../lib/server/options.ts";
 import { Outbox, type Sink, Turns } from "../lib/server/outbox.ts";
@@ -181,7 +182,7 @@ Deno.test("Hub tells one member after what was said before, and nobody else", as
   await house.quiet(ann, bob);
   const bye: ChatEvent = { type: "bye", reason: PEACEFUL.quit };
   house.say(ann, "before");
-  house.hub.tell(bob.member, bye);
+  tell(bob.member, bye);
   house.say(ann, "after");
   await house.turns.ended();
   assertEquals(bob.heard(), [

@@ -84,22 +84,38 @@ Deno.test("lines.ts and wire/ import message.ts at most", () => {
 /** What the core of the server may import, of ours: nobody there knows sockets or dialects, nor whom they serve. */
 const CORE: Record<string, string[]> = {
   "lib/server/hub.ts": [
-    "lib/fault.ts",
     "lib/message.ts",
     "lib/server/log.ts",
+    "lib/server/members.ts",
     "lib/server/options.ts",
     "lib/server/outbox.ts",
     "lib/server/reading.ts",
+    "lib/server/requests.ts",
     "lib/server/room.ts",
     "lib/server/rooms.ts",
+    "lib/server/seating.ts",
   ],
   "lib/server/log.ts": ["lib/message.ts"],
+  "lib/server/members.ts": [
+    "lib/message.ts",
+    "lib/server/outbox.ts",
+    "lib/server/room.ts",
+  ],
   "lib/server/outbox.ts": ["lib/lines.ts", "lib/message.ts"],
   "lib/server/reading.ts": [
     "lib/message.ts",
     "lib/server/log.ts",
     "lib/server/outbox.ts",
     "lib/server/room.ts",
+  ],
+  "lib/server/requests.ts": [
+    "lib/message.ts",
+    "lib/server/members.ts",
+    "lib/server/options.ts",
+    "lib/server/room.ts",
+    "lib/server/rooms.ts",
+    "lib/server/seating.ts",
+    "lib/server/told.ts",
   ],
   "lib/server/room.ts": [
     "lib/message.ts",
@@ -113,11 +129,23 @@ const CORE: Record<string, string[]> = {
     "lib/server/outbox.ts",
     "lib/server/room.ts",
   ],
+  "lib/server/seating.ts": [
+    "lib/fault.ts",
+    "lib/message.ts",
+    "lib/server/log.ts",
+    "lib/server/members.ts",
+    "lib/server/options.ts",
+    "lib/server/outbox.ts",
+    "lib/server/reading.ts",
+    "lib/server/room.ts",
+    "lib/server/rooms.ts",
+  ],
   "lib/server/sqlite_log.ts": [
     "lib/fault.ts",
     "lib/message.ts",
     "lib/server/log.ts",
   ],
+  "lib/server/told.ts": [],
 };
 
 Deno.test("The hub, the rooms, the outbox and the logs know no sockets, no dialect and not who uses them", () => {

@@ -190,6 +190,12 @@ Deno.test("A direct message is acknowledged without a number, and told once", as
   await again.send(tell("ann", "a"));
   await again.heard();
   assertEquals(await ann.heard(), []);
+  // Also if its receiver has gone since.
+  await ann.send("/quit\n");
+  await ann.rest();
+  await again.heard();
+  await again.send(tell("ann", "a"));
+  assertEquals(await again.heard(), [{ type: "ack", id: "a" }]);
 });
 
 Deno.test("That a direct message was told is remembered for a while only", async () => {

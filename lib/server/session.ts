@@ -18,7 +18,8 @@ import {
 } from "../message.ts";
 import * as json from "../wire/json.ts";
 import * as text from "../wire/text.ts";
-import type { Connection, Hub, Member } from "./hub.ts";
+import type { Hub } from "./hub.ts";
+import { type Connection, type Member, tell } from "./members.ts";
 import type { Limits } from "./options.ts";
 import { Outbox, type Turns } from "./outbox.ts";
 
@@ -237,11 +238,11 @@ export class Session {
       case "quit":
         return this.#quit();
       case "help":
-        return this.#hub.tell(this.#member, { type: "help" });
+        return tell(this.#member, { type: "help" });
       case "ping":
-        return this.#hub.tell(this.#member, { type: "pong", ref: said.ref });
+        return tell(this.#member, { type: "pong", ref: said.ref });
       case "refused":
-        return this.#hub.tell(this.#member, said);
+        return tell(this.#member, said);
       default:
         return this.#hub.handle(this.#member, said);
     }
@@ -254,7 +255,7 @@ export class Session {
   }
 
   #refuseFrame(refusal: Refusal): void {
-    this.#hub.tell(this.#member, refusal);
+    tell(this.#member, refusal);
     if (++this.#badFrames < this.#limits.maxBadFrames) return;
     const reason = FINAL.badFrames;
     void this.part(reason, { type: "bye", reason }, true);
@@ -262,7 +263,7 @@ export class Session {
 
   #expectHello(reason: string, ref: string): void {
     const code = "hello-expected";
-    this.#hub.tell(this.#member, { type: "refused", code, reason, ref });
+    tell(this.#member, { type: "refused", code, reason, ref });
   }
 
   async #enter(wish?: Command & { type: "nick" }): Promise<void> {

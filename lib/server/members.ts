@@ -1,0 +1,158 @@
+/**
+ * Who is here: the members, the names they have, and the sessions by which programs are known again. Knows
+ * neither what they say nor in which rooms.
+ */
+
+import {
+  type ChatEvent,
+  guestName,
+  nameFault,
+  nameKey,
+  normalizeName,
+  type Refusal,
+} from "../message.ts";
+import type { Batch, Outbox } from "./outbox.ts";
+import type { Room, Seat, Sitter } from "./room.ts";
+
+/** The connection through which a member speaks and hears. */
+export interface Connection {
+  readonly outbox: Outbox;
+  /** Ends it; the member is told why. */
+  end(reason: string): void;
+}
+
+/** Somebody who is here, or who may come back within moments. Only the hub changes what stands here. */
+export interface Member extends Sitter {
+  /** What they are called; empty until they have entered. */
+  name: string;
+  /** The number of the guest name that is theirs and nobody else's. */
+  guest?: number;
+  /** By what a program is known again: a hash of its secret. */
+  session?: string;
+  /** None while it is lost, and when they have left. */
+  connection: Connection | undefined;
+  /** The last message of the lobby when they arrived. */
+  readonly arrivedAt: number;
+  readonly seats: Map<Room, Seat>;
+  /** Who told them something last. */
+  correspondent?: Member;
+  /** Runs while their connection is lost. */
+  hold?: ReturnType<typeof setTimeout>;
+}
+
+/** A name that somebody wishes for. */
+export interface Wish {
+  name: string;
+  ref: string;
+}
+
+/** All members, those who have not entered yet included. */
+export class Members implements Iterable<Member> {
+  readonly #all = new Set<Member>();
+  readonly #names = new Map<string, Member>();
+  readonly #sessions = new Map<string, Member>();
+  #guests = 0;
+
+  [Symbol.iterator](): Iterator<Member> {
+    return this.#all.values();
+  }
+
+  has(member: Member): boolean {
+    return this.#all.has(member);
+  }
+
+  /** Whose name this is, in whichever case. */
+  find(name: string): Member | undefined {
+    return this.#names.get(nameKey(name));
+  }
+
+  /** Whose session this is. */
+  ofSession(session: string | undefined): Member | undefined {
+    return session === undefined ? undefined : this.#sessions.get(session);
+  }
+
+  /**
+   * Adds somebody without a name.
+   *
+   * @param arrivedAt the last message of the lobby
+   * @param program what is known of a program; without it, it is a person
+   */
+  add(
+    connection: Connection,
+    arrivedAt: number,
+    program?: { session: string | undefined },
+  ): Member {
+    const session = program?.session;
+    const member: Member = {
+      name: "",
+      isProgram: program !== undefined,
+      connection,
+      arrivedAt,
+      seats: new Map(),
+      ...(session === undefined ? {} : { session }),
+    };
+    this.#all.add(member);
+    if (session !== undefined) this.#sessions.set(session, member);
+    return member;
+  }
+
+  /** Removes somebody: the name is free. Returns whether they were here. */
+  remove(member: Member): boolean {
+    if (!this.#all.delete(member)) return false;
+    clearTimeout(member.hold);
+    member.connection = undefined;
+    if (member.name !== "") this.#names.delete(nameKey(member.name));
+    if (member.session !== undefined) this.#sessions.delete(member.session);
+    return true;
+  }
+
+  /** Gives a member the name they wish for, or that of a guest; why not, if it is not the one they wished for. */
+  name(member: Member, wish?: Wish): Refusal | undefined {
+    const fault = wish && this.#refuse(member, wish);
+    member.name = wish && !fault
+      ? normalizeName(wish.name)
+      : guestName(member.guest = ++this.#guests);
+    this.#names.set(nameKey(member.name), member);
+    return fault;
+  }
+
+  /** Gives a member another name; why not, if they keep the one they have. */
+  rename(member: Member, wish: Wish): Refusal | undefined {
+    const fault = this.#refuse(member, wish);
+    if (fault) return fault;
+    this.#names.delete(nameKey(member.name));
+    member.name = normalizeName(wish.name);
+    this.#names.set(nameKey(member.name), member);
+    return undefined;
+  }
+
+  #refuse(member: Member, { name, ref }: Wish): Refusal | undefined {
+    const wished = normalizeName(name);
+    const isOwnGuestName = member.guest !== undefined &&
+      wished === guestName(member.guest);
+    const fault = isOwnGuestName ? undefined : nameFault(wished);
+    if (fault) return refusal("name-invalid", fault, ref);
+    if (wished === member.name) {
+      return refusal("name-taken", "you have that name already", ref);
+    }
+    const owner = this.find(wished);
+    return owner && owner !== member
+      ? refusal("name-taken", "that name is taken", ref)
+      : undefined;
+  }
+}
+
+/** Tells one member, after everything that was said before in their rooms. */
+export function tell(member: Member, event: ChatEvent | Batch): void {
+  for (const [room, seat] of member.seats) room.catchUp(seat);
+  member.connection?.outbox.tell(event);
+}
+
+/** What is told to whoever asked for something that is not done. */
+export function refusal(
+  code: Refusal["code"],
+  reason: string,
+  ref: string,
+): Refusal {
+  return { type: "refused", code, reason, ref };
+}

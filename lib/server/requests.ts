@@ -1,0 +1,277 @@
+/**
+ * What members ask for, and what comes of it. Knows neither sockets nor dialects, and not how members come and go.
+ */
+
+import {
+  type ChatEvent,
+  type Command,
+  LOBBY,
+  MAX_HISTORY,
+  MAX_LISTED,
+  type Refusal,
+  utf8Length,
+} from "../message.ts";
+import { type Member, type Members, refusal, tell } from "./members.ts";
+import type { Limits } from "./options.ts";
+import type { Seat } from "./room.ts";
+import type { Rooms } from "./rooms.ts";
+import { cannotRead, type Seating } from "./seating.ts";
+import { Told } from "./told.ts";
+
+/** How many names of members or rooms are on one page: the longest ones take less than 16 KiB. */
+const PAGE_NAMES = 100;
+
+/** How many messages of history are shown if nobody says how many. */
+const DEFAULT_HISTORY = 20;
+
+/** What members ask for. The other commands are between them and their session. */
+export type Request = Exclude<Command, { type: "quit" | "help" | "ping" }>;
+
+type Asking<T extends Request["type"]> = Command & { type: T };
+
+/** What binds what members ask for. */
+export type RequestLimits = Pick<Limits, "maxMessageBytes" | "directMemoryMs">;
+
+/** Does what members ask for. */
+export class Requests {
+  readonly #members: Members;
+  readonly #rooms: Rooms;
+  readonly #seating: Seating;
+  readonly #maxMessageBytes: number;
+  readonly #told: Told;
+
+  constructor(
+    members: Members,
+    rooms: Rooms,
+    seating: Seating,
+    { maxMessageBytes, directMemoryMs }: RequestLimits,
+  ) {
+    this.#members = members;
+    this.#rooms = rooms;
+    this.#seating = seating;
+    this.#maxMessageBytes = maxMessageBytes;
+    this.#told = new Told(directMemoryMs);
+  }
+
+  /**
+   * Does what a member asks for; whatever comes of it is told to whom it concerns.
+   *
+   * @returns when the member has been told all of it, if that takes longer than this call
+   */
+  handle(member: Member, request: Request): Promise<void> | void {
+    switch (request.type) {
+      case "say":
+        return this.#say(member, request);
+      case "tell":
+        return this.#tell(member, this.#members.find(request.to), request);
+      case "reply":
+        return this.#reply(member, request);
+      case "join":
+        return this.#seating.join(member, request.room, request.ref);
+      case "leave":
+        return this.#leave(member, request);
+      case "rooms":
+        return this.#listRooms(member, request);
+      case "nick":
+        return this.#rename(member, request);
+      case "who":
+        return this.#listMembers(member, request);
+      case "history":
+        return this.#recount(member, request);
+    }
+  }
+
+  #say(member: Member, { room, text, action, ref }: Asking<"say">): void {
+    const fault = this.#refuseText(text, ref);
+    if (fault) return tell(member, fault);
+    const seat = this.#seatIn(member, room);
+    if (!seat) return tell(member, notIn(room, ref));
+    const { session } = member;
+    this.#rooms.say(
+      seat,
+      { text, action, ref },
+      session === undefined || ref === "" ? undefined : { session, id: ref },
+    );
+  }
+
+  #reply(member: Member, { text, ref }: Asking<"reply">): void {
+    const { correspondent } = member;
+    if (correspondent) return this.#tell(member, correspondent, { text, ref });
+    const reason = "nobody has told you anything yet";
+    tell(member, refusal("name-unknown", reason, ref));
+  }
+
+  #tell(
+    member: Member,
+    receiver: Member | undefined,
+    { text, ref }: { text: string; ref: string },
+  ): void {
+    const { session, isProgram } = member;
+    // What was told is acknowledged, whatever has become of the receiver since.
+    if (!this.#told.has(session, ref)) {
+      const fault = this.#refuseText(text, ref);
+      if (fault) return tell(member, fault);
+      const reached = this.#reach(member, receiver, ref);
+      if ("code" in reached) return tell(member, reached);
+      reached.correspondent = member;
+      const event = {
+        type: "told",
+        from: member.name,
+        to: reached.name,
+        text,
+        time: Date.now(),
+      } as const;
+      tell(reached, { ...event, own: false });
+      if (!isProgram) tell(member, { ...event, own: true });
+      this.#told.add(session, ref);
+    }
+    if (isProgram && ref !== "") tell(member, { type: "ack", ref });
+  }
+
+  /** Whoever can be told something now; why not, if they cannot. */
+  #reach(
+    member: Member,
+    receiver: Member | undefined,
+    ref: string,
+  ): Member | Refusal {
+    if (!receiver || !this.#members.has(receiver)) {
+      return refusal("name-unknown", "nobody of that name is here", ref);
+    }
+    if (receiver === member) return refusal("name-unknown", "that is you", ref);
+    if (receiver.connection) return receiver;
+    const reason = `${receiver.name} has lost the connection just now`;
+    return refusal("away", reason, ref);
+  }
+
+  #leave(
+    member: Member,
+    { room, ref }: Asking<"leave">,
+  ): Promise<void> | void {
+    const seat = this.#seatIn(member, room);
+    if (!seat) return tell(member, notIn(room, ref));
+    if (seat.room === this.#rooms.lobby) {
+      return tell(
+        member,
+        refusal("room-kept", "the lobby cannot be left", ref),
+      );
+    }
+    if (!member.isProgram) return this.#seating.join(member, LOBBY, ref);
+    this.#seating.stand(member, seat);
+    tell(member, { type: "left", room: seat.room.name, name: member.name });
+  }
+
+  async #listRooms(member: Member, { ref }: Asking<"rooms">): Promise<void> {
+    let all;
+    try {
+      all = await this.#rooms.list();
+    } catch (error) {
+      return tell(member, cannotRead(error, ref));
+    }
+    const event = { type: "rooms", count: all.length } as const;
+    await tellPages(
+      member,
+      pages(all.slice(0, MAX_LISTED)).map(([rooms, more]) => ({
+        ...event,
+        rooms,
+        more,
+      })),
+    );
+  }
+
+  #listMembers(
+    member: Member,
+    { room: name, ref }: Asking<"who">,
+  ): Promise<void> | void {
+    const room = name === undefined
+      ? this.#seatIn(member)?.room
+      : this.#rooms.get(name);
+    if (!room) {
+      return tell(
+        member,
+        refusal("room-unknown", "there is no such room", ref),
+      );
+    }
+    const { count } = room;
+    const event = { type: "members", room: room.name, count } as const;
+    if (!member.isProgram) {
+      return tell(member, { ...event, names: room.names(), more: false });
+    }
+    return tellPages(
+      member,
+      pages(room.names()).map(([names, more]) => ({ ...event, names, more })),
+    );
+  }
+
+  #recount(
+    member: Member,
+    { room: name, before, limit, ref }: Asking<"history">,
+  ): Promise<void> | void {
+    const seat = this.#seatIn(member, name);
+    if (!seat) return tell(member, notIn(name, ref));
+    const { room } = seat;
+    return this.#seating.recount(member, {
+      room,
+      upTo: Math.min(room.seq, (before ?? Infinity) - 1),
+      limit: Math.min(limit ?? DEFAULT_HISTORY, MAX_HISTORY),
+      sayNone: true,
+      ref,
+    });
+  }
+
+  #rename(member: Member, wish: Asking<"nick">): void {
+    const from = member.name;
+    const fault = this.#members.rename(member, wish);
+    if (fault) return tell(member, fault);
+    for (const room of member.seats.keys()) {
+      room.rosterChanged();
+      this.#rooms.announce(room, {
+        type: "renamed",
+        room: room.name,
+        from,
+        to: member.name,
+      });
+    }
+  }
+
+  #refuseText(text: string, ref: string): Refusal | undefined {
+    const bytes = utf8Length(text);
+    const max = this.#maxMessageBytes;
+    if (bytes <= max) return undefined;
+    const reason = `${bytes} bytes are too long, a message has at most ${max}`;
+    return refusal("too-long", reason, ref);
+  }
+
+  /** Where a member sits in the room of that name, or in the only one where they are. */
+  #seatIn(member: Member, name?: string): Seat | undefined {
+    if (name === undefined) return [...member.seats.values()].at(0);
+    const room = this.#rooms.get(name);
+    return room && member.seats.get(room);
+  }
+}
+
+function notIn(room: string | undefined, ref: string): Refusal {
+  const reason = `you are not in ${room ?? "any room"}`;
+  return refusal("room-unknown", reason, ref);
+}
+
+/** `items` in pages, and whether another one follows; one page that is empty, if there are none. */
+function pages<T>(items: readonly T[]): [page: T[], more: boolean][] {
+  const pages: [T[], boolean][] = [];
+  for (let from = 0; from === 0 || from < items.length; from += PAGE_NAMES) {
+    const to = from + PAGE_NAMES;
+    pages.push([items.slice(from, to), to < items.length]);
+  }
+  return pages;
+}
+
+/** Tells a long answer, each page of it once the one before is written. */
+async function tellPages(
+  member: Member,
+  events: readonly ChatEvent[],
+): Promise<void> {
+  const outbox = member.connection?.outbox;
+  for (const event of events) {
+    tell(member, event);
+    await outbox?.answered();
+  }
+}
