@@ -210,6 +210,22 @@ Deno.test("Conversation goes on after a gap, and says that there is one", () => 
   assertEquals(read(ann)?.seq, 81);
 });
 
+Deno.test("Conversation knows its own message after a gap that does not reach it", () => {
+  const ann = conversation();
+  const { ref } = ann.say("hi");
+  ann.take({ type: "ack", ref, seq: 50 });
+  ann.take({ type: "gap", room: LOBBY, from: 1, to: 40 });
+  assertEquals(shown(ann, message(50, "hi", { from: "ann" })), []);
+});
+
+Deno.test("Conversation takes what a welcome says of another log, whatever its length", () => {
+  const ann = conversation();
+  ann.take(message(1, "a"));
+  ann.lose();
+  ann.take(welcome("ann", state(LOBBY, 9, { log: "another" })));
+  assertEquals(read(ann), { log: "another", seq: 9 });
+});
+
 Deno.test("Conversation begins anew with another log, and with one that has become shorter", () => {
   for (const log of ["another", "log of lobby"]) {
     const ann = conversation();
@@ -476,6 +492,13 @@ Deno.test("Conversation says what has changed while it was away", () => {
     "connected again; you are ann2; you are no longer in dev; you are no longer in x",
   ]);
   assertEquals(ann.rooms, [LOBBY]);
+  for (const sent of ["1 line sent", "2 lines sent"]) {
+    ann.lose();
+    ann.say("hi");
+    assertEquals(notices(ann, welcome("ann2", state(LOBBY, 0))), [
+      `connected again; ${sent}`,
+    ]);
+  }
 });
 
 Deno.test("Conversation tells a new name once, however many rooms tell it", () => {

@@ -1,85 +1,11 @@
 /** The hub with plain sinks: who is told what, and in how many writes. */
 
 import { type ChatEvent, type Command, PEACEFUL } from "../lib/message.ts";
-import { Hub } from "../lib/server/hub.ts";
-import { type Connection, type Member, tell } from "../lib/server/members.ts";
-import { type Log, MemoryLog } from "../lib/server/log.ts";
-import { DEFAULT_LIMITS } from "../lib/server/options.ts";
-import { Outbox, type Sink, Turns } from "../lib/server/outbox.ts";
-import { render } from "../lib/wire/text.ts";
+import { MemoryLog } from "../lib/server/log.ts";
+import { tell } from "../lib/server/members.ts";
+import { Told } from "../lib/server/told.ts";
 import { assert, assertEquals, assertStrictEquals } from "./assert.ts";
-
-/** Somebody who reads everything at once. */
-class Reader implements Sink {
-  readonly writes: Uint8Array[] = [];
-  readonly connection: Connection;
-  readonly member: Member;
-
-  constructor(hub: Hub, turns: Turns) {
-    const outbox = new Outbox(this, turns, {
-      maxBytes: 1_000_000,
-      onFull: () => {},
-    });
-    this.connection = { outbox, end: () => {} };
-    this.member = hub.arrive(this.connection);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    this.writes.push(bytes);
-    return Promise.resolve(bytes.length);
-  }
-
-  /** The lines that were written since the last time. */
-  heard(): string[] {
-    const text = this.writes.splice(0).map((bytes) =>
-      new TextDecoder().decode(bytes)
-    ).join("");
-    return text.split("\n").slice(0, -1);
-  }
-}
-
-class House {
-  readonly turns: Turns;
-  readonly hub: Hub;
-
-  private constructor(turns: Turns, hub: Hub) {
-    this.turns = turns;
-    this.hub = hub;
-  }
-
-  static async open(log: Log = new MemoryLog()): Promise<House> {
-    const turns = new Turns();
-    const options = { limits: DEFAULT_LIMITS, server: "here" };
-    return new House(turns, await Hub.open(turns, log, options));
-  }
-
-  arrive(): Reader {
-    return new Reader(this.hub, this.turns);
-  }
-
-  async enter(name: string): Promise<Reader> {
-    const reader = this.arrive();
-    const wish = { type: "nick", name, ref: `/nick ${name}` } as const;
-    reader.connection.outbox.open(render);
-    await this.hub.enter(reader.member, wish);
-    return reader;
-  }
-
-  say(reader: Reader, text: string): void {
-    this.hub.handle(reader.member, {
-      type: "say",
-      text,
-      action: false,
-      ref: text,
-    });
-  }
-
-  /** Lets the turn end, and forgets what everybody was told in it. */
-  async quiet(...readers: Reader[]): Promise<void> {
-    await this.turns.ended();
-    for (const reader of readers) reader.heard();
-  }
-}
+import { House, type Reader } from "./house.ts";
 
 Deno.test("Hub gives who leaves in a turn what was said before in it, and nothing more", async () => {
   for (const how of ["leave", "dismiss"] as const) {
@@ -191,4 +117,72 @@ Deno.test("Hub tells one member after what was said before, and nobody else", as
     "<ann> after",
   ]);
   assertEquals(ann.heard(), []);
+});
+
+Deno.test("Hub welcomes a program with at most 500 names, whichever rooms they are in", async () => {
+  const house = await House.open();
+  const since = { dev: { seq: 0 }, ops: { seq: 0 } };
+  let last: Reader | undefined;
+  for (let i = 0; i < 200; i++) last = await house.program({ since });
+  await house.settle();
+  const [welcome] = last!.events();
+  assert(welcome?.type === "welcome");
+  assertEquals(
+    welcome.rooms.map(({ room, count, members }) => [
+      room,
+      count,
+      members?.length,
+    ]),
+    [["lobby", 200, 200], ["dev", 200, 200], ["ops", 200, undefined]],
+  );
+});
+
+Deno.test("Hub gives up the rooms that a program was welcomed in, when it is gone", async () => {
+  const house = await House.open();
+  const ann = await house.enter("ann");
+  const bot = await house.program({ since: { dev: { seq: 0 } } });
+  await house.quiet(ann);
+  const rooms = { type: "rooms", ref: "/rooms" } as const;
+  await house.ask(ann, rooms);
+  house.hub.part(bot.member, bot.connection, true);
+  await house.settle();
+  await house.ask(ann, rooms);
+  await house.settle();
+  assertEquals(ann.heard(), [
+    "-- 2 rooms: lobby (2), dev (1)",
+    "[guest1] is offline",
+    "-- 1 room: lobby (1)",
+  ]);
+});
+
+Deno.test("Hub lists 500 rooms and counts the others, a page at a time", async () => {
+  const log = new MemoryLog();
+  const names = Array.from({ length: 600 }, (_, i) => `room${i}`);
+  log.stored = () => Promise.resolve(names);
+  const house = await House.open(log);
+  const bot = await house.program();
+  await house.quiet(bot);
+  const rooms = { type: "rooms", ref: "" } as const;
+  await house.ask(bot, rooms);
+  await house.settle();
+  const pages = bot.events().map((event) => {
+    assert(event.type === "rooms");
+    return [event.count, event.rooms.length, event.more];
+  });
+  assertEquals(pages, [
+    ...Array.from({ length: 4 }, () => [601, 100, true]),
+    [601, 100, false],
+  ]);
+
+  bot.isStuck = true;
+  let isAnswered = false;
+  void house.ask(bot, rooms)?.then(() => isAnswered = true);
+  await house.settle();
+  assertEquals([bot.events().length, isAnswered], [1, false]);
+});
+
+Deno.test("Told forgets the oldest of more than 100,000", () => {
+  const told = new Told(3_600_000);
+  for (let i = 0; i <= 100_000; i++) told.add("s", `${i}`);
+  assertEquals([told.has("s", "0"), told.has("s", "1")], [false, true]);
 });

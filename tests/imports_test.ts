@@ -110,6 +110,7 @@ const CORE: Record<string, string[]> = {
   ],
   "lib/server/requests.ts": [
     "lib/message.ts",
+    "lib/server/log.ts",
     "lib/server/members.ts",
     "lib/server/options.ts",
     "lib/server/room.ts",

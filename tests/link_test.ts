@@ -247,7 +247,7 @@ Deno.test("Link connects again, as the same session, under its name of now, and 
   bot.close();
   assertEquals(
     await ear.notice(),
-    "the connection is lost (the server closed the connection); trying again in 1 s",
+    "connection lost (the server closed the connection); trying again in 1 s",
   );
   const [again, second] = await server.welcome({
     name: "anna",
@@ -389,7 +389,7 @@ Deno.test("Link does not come back after a farewell that is final", async () => 
     using server = new FakeServer();
     const { ear, bot } = await linked(server);
     await bot.send({ type: "bye", reason });
-    assertEquals(await failure(ear), `the connection is lost (${reason})`);
+    assertEquals(await failure(ear), `connection lost (${reason})`);
   }
 });
 
@@ -399,7 +399,7 @@ Deno.test("Link comes back after any other farewell, and says which", async () =
   await bot.send({ type: "bye", reason: "the server is stopping" });
   assertEquals(
     await ear.notice(),
-    "the connection is lost (the server is stopping); trying again in 1 s",
+    "connection lost (the server is stopping); trying again in 1 s",
   );
   await server.welcome();
   assertEquals(await ear.notice(), "connected again");
@@ -414,7 +414,7 @@ Deno.test("Link does not come back if it is not to", async () => {
   bot.close();
   assertEquals(
     await failure(ear),
-    "the connection is lost (the server closed the connection)",
+    "connection lost (the server closed the connection)",
   );
   await assertRejects(() => link.untilAcknowledged(), LinkError);
 });
@@ -455,10 +455,44 @@ Deno.test("Link waits twice as long each time, half of it by chance, and says so
   await ear.end;
   const again =
     /^cannot connect to .*: nobody listens there; trying again in 1 s$/;
-  assertMatch(notices[0]!, /^the connection is lost .*; trying again in 1 s$/);
+  assertMatch(notices[0]!, /^connection lost .*; trying again in 1 s$/);
   for (const notice of notices.slice(1)) assertMatch(notice, again);
   assertEquals(chances, []);
   assertEquals(ear.rest.filter(({ notice }) => notice), []);
+});
+
+Deno.test("Link begins with the first delay again after a connection that has lasted", async () => {
+  using server = new FakeServer();
+  let now = 0;
+  const { link, ear, bot } = await linked(server, {
+    firstDelayMs: 600,
+    maxDelayMs: 60_000,
+    random: () => 1,
+    now: () => now,
+  });
+  bot.close();
+  assertMatch(await ear.notice(), /in 1 s$/);
+  const [second] = await server.welcome();
+  assertEquals(await ear.notice(), "connected again");
+  now += 1200;
+  second.close();
+  // It would be 2 s for one that was lost at once.
+  assertMatch(await ear.notice(), /in 1 s$/);
+  link.close();
+  await ear.end;
+});
+
+Deno.test("Link waits no longer than it is to try", async () => {
+  using server = new FakeServer();
+  const { link, ear, bot } = await linked(server, {
+    firstDelayMs: 60_000,
+    retryMs: 2000,
+    now: () => 0,
+  });
+  bot.close();
+  assertMatch(await ear.notice(), /in 2 s$/);
+  link.close();
+  await ear.end;
 });
 
 Deno.test("Link tries again where a server takes connections and says nothing", async () => {
@@ -551,7 +585,7 @@ Deno.test("Link asks a silent server whether it is there, and gives it up if it 
   const deaf = await linked(server, { silentMs: 50 });
   assertEquals(
     await deaf.ear.notice(),
-    "the connection is lost (nothing came for 0.05 s); trying again in 1 s",
+    "connection lost (nothing came for 0.05 s); trying again in 1 s",
   );
   assertEquals(await deaf.bot.frame(), undefined);
   deaf.link.close();
@@ -591,7 +625,7 @@ Deno.test("Link ignores frames of types that it does not know, and fails on bad 
   assertEquals(await ear.message(), "one");
   assertMatch(
     await failure(ear),
-    /^the connection is lost \(the server sent a bad frame: "seq": .*\)$/,
+    /^connection lost \(the server sent a bad frame: "seq": .*\)$/,
   );
 });
 

@@ -285,12 +285,17 @@ Deno.test("chat-client has its lines delivered though the server stops, says so,
   assertEquals(await client.out.next(), "-- bye: the server is stopping");
   assertEquals(
     await client.errors.next(),
-    "chat-client: the connection is lost (the server is stopping); trying again in 1 s",
+    "chat-client: connection lost (the server is stopping); trying again in 1 s",
   );
   await client.write("two\n");
   const second = await ChatServer.start({ host: "127.0.0.1", port });
   const { code, errors } = await client.result();
-  assertEquals([code, errors.at(-1)], [0, "chat-client: connected again"]);
+  // Whether the first line was acknowledged before the server stopped is not known.
+  assertMatch(
+    errors.at(-1)!,
+    /^chat-client: connected again; (1 line|2 lines) sent$/,
+  );
+  assertEquals(code, 0);
   using ann = await Visitor.connect(port);
   await ann.send("/nick ann\n");
   const history = (await ann.until("-- now")).join("\n");
@@ -316,7 +321,7 @@ Deno.test("chat-client exits 1 when the connection is lost and not to be made ag
     if (flag !== "--retry=0.1") {
       assertEquals(
         why,
-        `chat-client: the connection is lost (the server is stopping)${gaveUp}`,
+        `chat-client: connection lost (the server is stopping)${gaveUp}`,
       );
     }
   }
@@ -382,7 +387,7 @@ Deno.test("chat-client exits 1 when its session goes on elsewhere, and prints th
       assertEquals(await client.exit(), 1);
       assertEquals(await client.out.rest(), [`-- bye: ${reason}`]);
       assertEquals(await client.errors.rest(), [
-        `chat-client: the connection is lost (${reason})`,
+        `chat-client: connection lost (${reason})`,
       ]);
     },
   );
@@ -406,7 +411,7 @@ Deno.test("chat-client gives up on a server that sends a line without end", asyn
   }, async (client) => {
     assertEquals(await client.exit(), 1);
     assertEquals(await client.errors.rest(), [
-      "chat-client: the connection is lost (the server sent a line without end)",
+      "chat-client: connection lost (the server sent a line without end)",
     ]);
   });
 });

@@ -1,7 +1,7 @@
 /** Programs that speak JSON, on real sockets: what they are told, and that nothing of it is lost or doubled. */
 
 import { FINAL } from "../lib/message.ts";
-import { type Log, LogError, MemoryLog } from "../lib/server/log.ts";
+import { MemoryLog } from "../lib/server/log.ts";
 import { assert, assertEquals, assertMatch } from "./assert.ts";
 import {
   Bot,
@@ -151,6 +151,30 @@ Deno.test("A message that is sent again is stored once, and acknowledged with it
   using other = await room.program({ session: OTHER });
   await other.send(say("mine", "a"));
   assertEquals(ofType(await other.heard(), "ack").map(({ seq }) => seq), [4]);
+});
+
+Deno.test("A message is acknowledged when it is sent again from outside the room, and a new one is not taken there", async () => {
+  await using room = await Room.open();
+  using bot = await room.program({ session: SESSION });
+  using ann = await room.program({ name: "ann" });
+  for (const one of [bot, ann]) await one.send({ type: "join", room: "dev" });
+  const inDev = (id: string) => ({ type: "say", id, room: "dev", text: id });
+  await bot.send(inDev("a"));
+  await bot.until("ack");
+  await bot.send({ type: "leave", room: "dev" });
+  await bot.heard();
+  await bot.send(inDev("a"), inDev("b"));
+  assertEquals(await bot.heard(), [
+    { type: "ack", id: "a", seq: 1 },
+    {
+      type: "error",
+      code: "room-unknown",
+      message: "you are not in dev",
+      id: "b",
+    },
+  ]);
+  const heard = ofType(await ann.heard(), "message");
+  assertEquals(heard.map(({ text }) => text), ["a"]);
 });
 
 Deno.test("A direct message is acknowledged without a number, and told once", async () => {
@@ -309,6 +333,35 @@ Deno.test("A program can be in 20 rooms", async () => {
   await other.send({ type: "rooms" });
   const [rooms] = await other.heard();
   assertEquals(rooms?.["count"], 20);
+});
+
+Deno.test("A program can be in no more rooms because it says hello again", async () => {
+  await using room = await Room.open();
+  const since = (prefix: string) =>
+    Object.fromEntries(Array.from({ length: 19 }, (_, i) => [prefix + i, 0]));
+  using bot = new Bot(await room.connect());
+  const hello = { session: SESSION, name: "bot" };
+  const first = await bot.hello({ ...hello, since: since("a") });
+  assertEquals((first["rooms"] as unknown[]).length, 20);
+  using again = new Bot(await room.connect());
+  await again.send({ type: "hello", v: 1, ...hello, since: since("b") });
+  const [refused, welcome] = await again.until("welcome");
+  assertEquals(refused?.["message"], "one can be in 20 rooms");
+  assertEquals(welcome?.["rooms"], first["rooms"]);
+});
+
+Deno.test("who answers also for a room that one is not in, or where nobody is", async () => {
+  await using room = await Room.open();
+  using bot = await room.program();
+  using ann = await room.program({ name: "ann", since: { Dev: 0 } });
+  await ann.heard();
+  await bot.heard();
+  const who = (room: string) => ({ type: "who", room });
+  await bot.send(who("dev"), who("nowhere"));
+  assertEquals(await bot.heard(), [
+    { type: "members", room: "Dev", count: 1, members: ["ann"] },
+    { type: "members", room: "nowhere", count: 0, members: [] },
+  ]);
 });
 
 Deno.test("who, rooms and history answer a program, in pages of at most 16 KiB", async () => {
@@ -617,6 +670,24 @@ Deno.test("An absence makes no noise: the session keeps its name and its rooms, 
   assertEquals(await ann.heard(), ["<bot> back"]);
 });
 
+Deno.test("A session that has come back stays, however short its name is held", async () => {
+  await using room = await Room.open({ holdMs: 5 });
+  using ann = await room.enter("ann");
+  const lose = async (name: string, session: string) => {
+    using bot = await room.program({ name, session });
+    bot.close();
+    await bot.rest();
+    await ann.heard();
+  };
+  await lose("bot", SESSION);
+  using back = await room.program({ name: "bot", session: SESSION });
+  // Whoever is lost after that is gone when the time of the first is over.
+  await lose("other", OTHER);
+  await ann.until("[other] is offline");
+  await back.send(say("here", "a"));
+  await ann.until("<bot> here");
+});
+
 Deno.test("A session that does not come back is offline, and its name and rooms are free", async () => {
   await using room = await Room.open({ holdMs: 1 });
   using ann = await room.enter("ann");
@@ -701,109 +772,6 @@ Deno.test("Who comes while much is said hears all of it, in order and once", asy
   const all = Array.from({ length: 4_008 }, (_, i) => 1 + i);
   assertEquals(first, all.slice(1));
   assertEquals(late, all);
-});
-
-/** A log that stores and reads only when it is told to, or fails. */
-class SlowLog extends MemoryLog implements Log {
-  gate: Promise<void> = Promise.resolve();
-  isFull = false;
-  appends = 0;
-
-  override async append(messages: Parameters<Log["append"]>[0]) {
-    this.appends++;
-    await this.gate;
-    if (this.isFull) throw new LogError("the disk is full");
-    return await super.append(messages);
-  }
-}
-
-Deno.test("Nothing is shown, answered or acknowledged before what was said is stored, and all of a turn is stored at once", async () => {
-  const log = new SlowLog();
-  await using room = await Room.open({}, log);
-  using ann = await room.enter("ann");
-  using bot = await room.program({ name: "bot", session: SESSION });
-  await ann.heard();
-  await bot.heard();
-  const gate = Promise.withResolvers<void>();
-  log.gate = gate.promise;
-  const before = log.appends;
-  await bot.send(say("one", "a"), say("two", "b"), {
-    type: "who",
-    room: "lobby",
-  });
-  while (log.appends === before) {
-    await new Promise((resolve) => setTimeout(resolve, 1));
-  }
-  // The second repeats what is being stored.
-  await bot.send(say("one", "a"), say("three", "c"));
-  gate.resolve();
-  const frames = await bot.until("ack");
-  while (frames.at(-1)?.["id"] !== "c") frames.push(...await bot.until("ack"));
-  assertEquals(await ann.heard(), ["<bot> one", "<bot> two", "<bot> three"]);
-  // The answer comes after what was said before it, which had not been stored when it was asked for.
-  assertEquals(frames.map(({ type, id, seq }) => [type, id ?? "", seq ?? 0]), [
-    ["message", "", 1],
-    ["message", "", 2],
-    ["members", "", 0],
-    ["ack", "a", 1],
-    ["ack", "b", 2],
-    ["message", "", 3],
-    ["ack", "a", 1],
-    ["ack", "c", 3],
-  ]);
-  assertEquals(log.appends - before, 2);
-});
-
-Deno.test("A message that cannot be stored is refused to its sender, shown to nobody, and nothing else stops", async () => {
-  const log = new SlowLog();
-  await using room = await Room.open({}, log);
-  using ann = await room.enter("ann");
-  using bot = await room.program({ name: "bot", session: SESSION });
-  await ann.heard();
-  await bot.heard();
-  log.isFull = true;
-  await bot.send(say("lost", "a"));
-  assertEquals(await bot.heard(), [
-    {
-      type: "error",
-      code: "storage",
-      message: "it could not be stored: the disk is full",
-      id: "a",
-    },
-  ]);
-  await ann.send("lost too\n/nick al\n/who\n");
-  assertEquals((await ann.heard()).sort(), [
-    "-- 2 here: al, bot",
-    "-- refused (it could not be stored: the disk is full): lost too",
-    "[ann] is now [al]",
-  ]);
-  assertEquals((await bot.heard()).map(plain), [
-    { type: "renamed", room: "lobby", from: "ann", to: "al" },
-  ]);
-  log.isFull = false;
-  await bot.send(say("kept", "a"));
-  assertEquals((await bot.heard()).map(plain), [
-    { type: "message", room: "lobby", seq: 1, from: "bot", text: "kept" },
-    { type: "ack", id: "a", seq: 1 },
-  ]);
-  assertEquals(await ann.heard(), ["<bot> kept"]);
-});
-
-Deno.test("A history that cannot be read is said to a person, and ends the connection of a program that would miss something", async () => {
-  const log = new MemoryLog();
-  await using room = await Room.open({}, log);
-  using ann = await room.enter("ann");
-  await ann.send("one\n");
-  await ann.heard();
-  log.read = () => Promise.reject(new LogError("the disk is gone"));
-  await ann.send("/history 5\n");
-  assertEquals(await ann.heard(), [
-    "-- refused (the history cannot be read: the disk is gone): /history 5",
-  ]);
-  using bot = await room.program({ session: SESSION, since: { lobby: 0 } });
-  assertEquals(await bot.rest(), [
-    { type: "bye", reason: "the history cannot be read: the disk is gone" },
-  ]);
 });
 
 testUnless(

@@ -12,9 +12,14 @@ class Notepad implements Talkable {
   unacknowledged = 0;
   free = 3;
   readonly asked: unknown[] = [];
+  joining: string | undefined;
 
   find(room: string): string | undefined {
     return this.rooms.find((name) => name === room.toLowerCase());
+  }
+
+  isJoining(room: string): boolean {
+    return room.toLowerCase() === this.joining;
   }
 
   say(...said: Parameters<Talkable["say"]>): string {
@@ -41,6 +46,8 @@ const state = { room: "dev", log: "a", seq: 0, count: 3, members: [] };
 function inDev(): { link: Notepad; talk: Talk } {
   const link = new Notepad();
   const talk = new Talk(link);
+  talk.obey("/join Dev");
+  link.asked.pop();
   link.rooms.push("dev");
   assertEquals(
     show(talk, { type: "joined", room: "dev", name: "ann", state }),
@@ -80,8 +87,6 @@ Deno.test("Talk.obey() says what is typed in the current room, and does what com
     "/rooms",
     "/who",
     "/history 5",
-    "/leave",
-    "/join new",
     " ",
   ];
   const { link, talk } = inDev();
@@ -98,9 +103,64 @@ Deno.test("Talk.obey() says what is typed in the current room, and does what com
     { type: "rooms", ref: "/rooms" },
     { type: "who", room, ref: "/who" },
     { type: "history", room, limit: 5, ref: "/history 5" },
-    { type: "leave", room, ref: "/leave" },
-    { type: "join", room: "new", ref: "/join new" },
   ]);
+});
+
+Deno.test("Talk.obey() says nothing in the old room after /join or /leave, however fast it is typed", () => {
+  const { link, talk } = inDev();
+  const say = (room: string) => [
+    "say",
+    "hi",
+    { room, action: false, label: "hi" },
+  ];
+  const join = (room: string) => ({ type: "join", room, ref: `/join ${room}` });
+  for (const line of ["/join New", "hi", "/join two", "hi"]) {
+    assertEquals(talk.obey(line).show, []);
+  }
+  assertEquals(talk.obey("/leave").show, ["-- you are in lobby"]);
+  talk.obey("hi");
+  assertEquals(link.asked.splice(0), [
+    join("New"),
+    say("New"),
+    join("two"),
+    say("two"),
+    { type: "leave", room: "two", ref: "/leave" },
+    say("lobby"),
+  ]);
+});
+
+Deno.test("Talk.show() stays where one wants to be until that is answered, and goes back if it is refused", () => {
+  const { link, talk } = inDev();
+  const refused = (room: string): ChatEvent => ({
+    type: "refused",
+    code: "too-many-rooms",
+    reason: "there are 1000 rooms already",
+    ref: `/join ${room}`,
+  });
+  talk.obey("/join new");
+  link.joining = "new";
+  assertEquals(show(talk, said("dev", "hi")), ["dev: <bob> hi"]);
+  link.joining = undefined;
+  assertEquals(show(talk, refused("new")), [
+    "-- refused (there are 1000 rooms already): /join new",
+    "-- you are in dev",
+  ]);
+  assertEquals(talk.room, "dev");
+  // Another one that was asked for before does not matter any more.
+  talk.obey("/join first");
+  talk.obey("/join second");
+  link.rooms.push("first");
+  link.joining = "second";
+  assertEquals(
+    show(talk, {
+      type: "joined",
+      room: "first",
+      name: "ann",
+      state: { ...state, room: "first" },
+    }),
+    ["first: -- you are in first; 2 others are here"],
+  );
+  assertEquals(talk.room, "second");
 });
 
 Deno.test("Talk.obey() answers /help and wrong commands itself, and passes on the wish to quit", () => {
@@ -184,10 +244,8 @@ Deno.test("Talk.show() points things out, and shows nothing of what is not to be
 Deno.test("Talk.show() goes back to the lobby from a room that one is not in any more", () => {
   const { link, talk } = inDev();
   link.rooms = ["lobby"];
-  assertEquals(show(talk, { type: "left", room: "dev", name: "ann" }), [
-    "[ann] left room",
-    "-- you are in lobby",
-  ]);
+  const left = { type: "left", room: "dev", name: "ann" } as const;
+  assertEquals(talk.show({ event: left, show: [] }), ["-- you are in lobby"]);
   assertEquals(show(talk, said("dev", "late")), ["dev: <bob> late"]);
 });
 
@@ -199,9 +257,12 @@ Deno.test("Talk.obey() says without a connection what waits, and that the rest i
   assertEquals(talk.obey("/msg bob x").show, [
     "-- not connected, 2 lines wait",
   ]);
-  assertEquals(talk.obey("/who").show, [
-    "-- refused (there is no connection): /who",
-  ]);
+  for (const line of ["/who", "/join dev"]) {
+    assertEquals(talk.obey(line).show, [
+      `-- refused (there is no connection): ${line}`,
+    ]);
+  }
+  assertEquals(talk.room, "lobby");
 });
 
 Deno.test("Talk.fault() says why lines cannot be sent, and takes them all or none", () => {

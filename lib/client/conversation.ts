@@ -199,7 +199,6 @@ export class Conversation {
   /** The connection is lost. */
   lose(): Arrival[] {
     this.#isWelcome = false;
-    this.#labels.clear();
     return this.rooms.flatMap((room) => {
       const show = this.#earlier(room);
       return show.length > 0 ? [{ show }] : [];
@@ -238,12 +237,20 @@ export class Conversation {
       const changes = [
         "connected again",
         ...(event.name === wasCalled ? [] : [`you are ${event.name}`]),
+        ...this.#saidAgain(),
         ...Array.from(gone, (room) => `you are no longer in ${room}`),
       ];
       arrivals.push({ show: [], notice: changes.join("; ") });
     }
     if (this.#wish?.name === event.name) this.#wish = undefined;
     return [...arrivals, ...this.#tellOfWish()];
+  }
+
+  /** How much is said now that was said before, but perhaps not heard. */
+  #saidAgain(): string[] {
+    const { waiting } = this.#said;
+    if (waiting === 0) return [];
+    return [waiting === 1 ? "1 line sent" : `${waiting} lines sent`];
   }
 
   /** Comes into a room, perhaps again. */
@@ -349,8 +356,9 @@ export class Conversation {
       case "left":
       case "offline":
         this.#people.go(event.room, event.name);
-        if (event.name === this.#name) this.#leave(event.room);
-        return true;
+        if (event.name !== this.#name) return true;
+        this.#leave(event.room);
+        return false;
       case "renamed":
         if (event.from === this.#name) this.#name = event.to;
         return this.#people.rename(event.room, event.from, event.to);

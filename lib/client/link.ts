@@ -64,6 +64,7 @@ const DEFAULTS = {
 export class Link {
   readonly #options: Required<Omit<LinkOptions, keyof ConversationOptions>>;
   readonly #conversation: Conversation;
+  readonly #now: () => number;
   /** Where it is welcome; there is none between two connections. */
   #connection: Connection | undefined;
   #connectedAt = 0;
@@ -81,6 +82,7 @@ export class Link {
   private constructor(options: LinkOptions) {
     this.#options = { ...DEFAULTS, ...options };
     this.#backoff = new Backoff(this.#options);
+    this.#now = options.now ?? Date.now;
     this.#conversation = new Conversation(options.name, options);
   }
 
@@ -112,6 +114,11 @@ export class Link {
   /** The room of this name that one is in, as the server writes it. */
   find(room: string): string | undefined {
     return this.#conversation.find(room);
+  }
+
+  /** Whether one has asked to be let into the room, and was not answered yet. */
+  isJoining(room: string): boolean {
+    return this.#conversation.isJoining(room);
   }
 
   /** Whether there is a connection now. */
@@ -304,7 +311,7 @@ export class Link {
   #lose(): Arrival[] {
     this.#connection?.close();
     this.#connection = undefined;
-    this.#backoff.lasted(performance.now() - this.#connectedAt);
+    this.#backoff.lasted(this.#now() - this.#connectedAt);
     return this.#conversation.lose();
   }
 
@@ -329,8 +336,8 @@ export class Link {
   /** Connects again; returns whether that was done, and not the end. */
   async *#return(lost: Lost): AsyncGenerator<Arrival[], boolean> {
     const { retryMs, welcomeMs } = this.#options;
-    const lostAt = performance.now();
-    const left = () => lostAt + retryMs - performance.now();
+    const lostAt = this.#now();
+    const left = () => lostAt + retryMs - this.#now();
     for (let last = lost, reason = lossOf(lost), saidMs = 0;;) {
       if (left() <= 0) {
         throw new LinkError(`${reason}; given up after ${retryMs / 1000} s`);
@@ -389,7 +396,7 @@ export class Link {
       }
       connection.watch();
       this.#connection = connection;
-      this.#connectedAt = performance.now();
+      this.#connectedAt = this.#now();
       return arrivals;
     } catch (error) {
       connection?.close();
@@ -409,7 +416,7 @@ export class Link {
 }
 
 function lossOf(lost: Lost): string {
-  return `the connection is lost (${lost.message})`;
+  return `connection lost (${lost.message})`;
 }
 
 /** @throws {Lost} */

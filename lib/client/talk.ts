@@ -8,6 +8,7 @@ import {
   type Command,
   LOBBY,
   MAX_UNACKNOWLEDGED,
+  nameKey,
 } from "../message.ts";
 import { parse, render } from "../wire/text.ts";
 import { type Arrival, frameFault } from "./conversation.ts";
@@ -19,6 +20,7 @@ export type Talkable = Pick<
   | "name"
   | "rooms"
   | "find"
+  | "isJoining"
   | "isConnected"
   | "unacknowledged"
   | "free"
@@ -31,6 +33,8 @@ export type Talkable = Pick<
 export class Talk {
   readonly #link: Talkable;
   #room: string = LOBBY;
+  /** Where this person was before they wanted to join the room where they are now. */
+  #before: string = LOBBY;
   /** Who told this person something last. */
   #teller: string | undefined;
 
@@ -38,7 +42,7 @@ export class Talk {
     this.#link = link;
   }
 
-  /** The room in which is said what is typed. */
+  /** The room in which is said what is typed: as soon as they want to be there, also if it is not sure yet. */
   get room(): string {
     return this.#room;
   }
@@ -76,7 +80,12 @@ export class Talk {
     if (event) this.#follow(event);
     const lines = show.flatMap((event) => this.#lines(event));
     if (notice) lines.push(`-- ${notice}`);
-    if (!this.#link.rooms.includes(this.#room)) lines.push(this.#enter(LOBBY));
+    const { rooms } = this.#link;
+    if (!rooms.includes(this.#room) && !this.#link.isJoining(this.#room)) {
+      lines.push(
+        this.#enter(rooms.includes(this.#before) ? this.#before : LOBBY),
+      );
+    }
     return lines;
   }
 
@@ -105,10 +114,18 @@ export class Talk {
         return this.#waiting();
       case "join": {
         const known = this.#link.find(command.room);
-        if (known === undefined) return this.#ask(command);
-        return [this.#enter(known)];
+        if (known !== undefined) return [this.#enter(known)];
+        if (this.#link.isConnected) {
+          this.#before = room;
+          this.#room = command.room;
+        }
+        return this.#ask(command);
       }
-      case "leave":
+      case "leave": {
+        const refused = this.#ask({ ...command, room });
+        if (refused.length > 0 || room === LOBBY) return refused;
+        return [this.#enter(LOBBY)];
+      }
       case "who":
       case "history":
         return this.#ask({ ...command, room });
@@ -160,7 +177,10 @@ export class Talk {
   #follow(event: ChatEvent): void {
     switch (event.type) {
       case "joined":
-        if (event.state) this.#room = event.room;
+        // As the room is called, however it was typed.
+        if (nameKey(event.room) === nameKey(this.#room)) {
+          this.#room = event.room;
+        }
         break;
       case "told":
         this.#teller = event.from;

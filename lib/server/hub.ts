@@ -192,8 +192,9 @@ export class Hub {
     session?: string,
   ): Promise<{ rooms: Room[]; refusals: ChatEvent[] }> {
     const known = this.#members.ofSession(session);
-    const names = [LOBBY, ...Object.keys(since)];
-    for (const { name } of known?.seats.keys() ?? []) names.push(name);
+    // First where it still is: it can only be let into as many rooms as remain.
+    const seated = Array.from(known?.seats.keys() ?? [], ({ name }) => name);
+    const names = [LOBBY, ...seated, ...Object.keys(since)];
     const rooms = new Set<Room>();
     const refusals: ChatEvent[] = [];
     for (const name of new Map(names.map((n) => [nameKey(n), n])).values()) {

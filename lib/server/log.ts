@@ -18,7 +18,7 @@ export interface NewMessage {
 
 /** A message of a program: the two together are unique, and stored at most once. */
 export interface Origin {
-  /** Which session sent it: a hash, never the secret itself. */
+  /** Which session sent it: 128 bits of a hash, in hexadecimal digits, and never the secret itself. */
   session: string;
   /** What the session calls it. */
   id: string;
@@ -75,17 +75,24 @@ export interface Log {
    */
   append(messages: readonly NewMessage[]): Promise<Place[]>;
   /**
+   * Where a message stands that was stored, if it was.
+   *
+   * @throws {LogError}
+   */
+  find(origin: Origin): Promise<Place | undefined>;
+  /**
    * Reads a room that is open, oldest first.
    *
    * @throws {LogError}
    */
   read(room: string, range: Range): Promise<Message[]>;
   /**
-   * The names of the rooms, open or not, of which messages are kept after everybody has left.
+   * The names of the rooms, open or not, of which messages are kept after everybody has left: `limit` at most, and
+   * first those in which something was said last.
    *
    * @throws {LogError}
    */
-  stored(): Promise<string[]>;
+  stored(limit: number): Promise<string[]>;
   /**
    * Nobody is in the room any more: it is forgotten, unless its messages are kept.
    *
@@ -170,6 +177,10 @@ export class MemoryLog implements Log {
     });
   }
 
+  find(origin: Origin): Promise<Place | undefined> {
+    return this.#do(() => this.#origins.get(origin));
+  }
+
   read(room: string, range: Range): Promise<Message[]> {
     return this.#do(() => {
       const open = this.#opened(room);
@@ -188,7 +199,7 @@ export class MemoryLog implements Log {
     });
   }
 
-  stored(): Promise<string[]> {
+  stored(_limit: number): Promise<string[]> {
     return this.#do(() => []);
   }
 

@@ -11,6 +11,7 @@ import {
   type Refusal,
   utf8Length,
 } from "../message.ts";
+import type { Origin } from "./log.ts";
 import { type Member, type Members, refusal, tell } from "./members.ts";
 import type { Limits } from "./options.ts";
 import type { Seat } from "./room.ts";
@@ -81,17 +82,38 @@ export class Requests {
     }
   }
 
-  #say(member: Member, { room, text, action, ref }: Asking<"say">): void {
+  #say(
+    member: Member,
+    { room, text, action, ref }: Asking<"say">,
+  ): Promise<void> | void {
     const fault = this.#refuseText(text, ref);
     if (fault) return tell(member, fault);
-    const seat = this.#seatIn(member, room);
-    if (!seat) return tell(member, notIn(room, ref));
     const { session } = member;
-    this.#rooms.say(
-      seat,
-      { text, action, ref },
-      session === undefined || ref === "" ? undefined : { session, id: ref },
-    );
+    const origin = session === undefined || ref === ""
+      ? undefined
+      : { session, id: ref };
+    const seat = this.#seatIn(member, room);
+    if (seat) return this.#rooms.say(seat, { text, action, ref }, origin);
+    const refused = notIn(room, ref);
+    return origin
+      ? this.#sayOutside(member, refused, origin)
+      : tell(member, refused);
+  }
+
+  /** What was stored is acknowledged when it is said again, also to whoever has left the room since. */
+  async #sayOutside(
+    member: Member,
+    refused: Refusal,
+    origin: Origin,
+  ): Promise<void> {
+    const { ref } = refused;
+    try {
+      const place = await this.#rooms.find(origin);
+      const { seq } = place ?? {};
+      tell(member, seq === undefined ? refused : { type: "ack", ref, seq });
+    } catch (error) {
+      tell(member, cannotRead(error, ref));
+    }
   }
 
   #reply(member: Member, { text, ref }: Asking<"reply">): void {
@@ -180,25 +202,24 @@ export class Requests {
 
   #listMembers(
     member: Member,
-    { room: name, ref }: Asking<"who">,
+    { room: name }: Asking<"who">,
   ): Promise<void> | void {
     const room = name === undefined
       ? this.#seatIn(member)?.room
       : this.#rooms.get(name);
-    if (!room) {
-      return tell(
-        member,
-        refusal("room-unknown", "there is no such room", ref),
-      );
-    }
-    const { count } = room;
-    const event = { type: "members", room: room.name, count } as const;
+    // Nobody is in a room that is not open, whether messages are kept of it or not.
+    const event = {
+      type: "members",
+      room: room?.name ?? name ?? LOBBY,
+      count: room?.count ?? 0,
+    } as const;
+    const names = room?.names() ?? [];
     if (!member.isProgram) {
-      return tell(member, { ...event, names: room.names(), more: false });
+      return tell(member, { ...event, names, more: false });
     }
     return tellPages(
       member,
-      pages(room.names()).map(([names, more]) => ({ ...event, names, more })),
+      pages(names).map(([names, more]) => ({ ...event, names, more })),
     );
   }
 

@@ -174,8 +174,14 @@ export class Room {
 
   /** What was said in the room before this moment goes into the outbox before anything else does. */
   catchUp(seat: Seat): void {
-    if (seat.behind !== undefined) return;
-    seat.outbox?.add(this.#batch, seat.seen);
+    const { behind, outbox, seen } = seat;
+    if (behind === undefined) outbox?.add(this.#batch, seen);
+    else {
+      // The messages are read from the log, once they are there.
+      for (const event of this.#batch.from(seen)) {
+        if (event.type !== "message") outbox?.add(Batch.of(event));
+      }
+    }
     seat.seen = this.said;
   }
 
@@ -192,17 +198,12 @@ export class Room {
   /** Ends the turn: everybody gets the batch, to be written once it is sealed. */
   endTurn(): Said {
     const said = { room: this, batch: this.#batch, unstored: this.#unstored };
-    this.#batch = new Batch();
-    this.#unstored = [];
     for (const seat of this.#seats) {
-      if (seat.behind === undefined) seat.outbox?.add(said.batch, seat.seen);
-      else {
-        for (const event of said.batch.from(seat.seen)) {
-          if (event.type !== "message") seat.outbox?.add(Batch.of(event));
-        }
-      }
+      this.catchUp(seat);
       seat.seen = 0;
     }
+    this.#batch = new Batch();
+    this.#unstored = [];
     if (said.unstored.length === 0) said.batch.seal();
     else this.#isStoring = true;
     return said;

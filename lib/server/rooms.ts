@@ -5,7 +5,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { describe } from "../fault.ts";
-import { type ChatEvent, LOBBY, nameKey } from "../message.ts";
+import { type ChatEvent, LOBBY, MAX_LISTED, nameKey } from "../message.ts";
 import type { Log, Origin, Place } from "./log.ts";
 import { Batch, type Turns } from "./outbox.ts";
 import { Room, type Said, type Seat, type Unstored } from "./room.ts";
@@ -90,12 +90,13 @@ export class Rooms {
   }
 
   /**
-   * The rooms with somebody in them, and how many, the fullest first; then those of which only messages are kept.
+   * The rooms with somebody in them, and how many, the fullest first; then those of which only messages are kept,
+   * up to {@linkcode MAX_LISTED}.
    *
    * @throws {LogError}
    */
   async list(): Promise<{ room: string; count: number }[]> {
-    const stored = await this.#log.stored();
+    const stored = await this.#log.stored(MAX_LISTED);
     const open = [...this.#rooms.values()]
       .filter((room) => room.count > 0 || room === this.lobby)
       .map(({ name, count }) => ({ room: name, count }))
@@ -122,6 +123,15 @@ export class Rooms {
   ): void {
     seat.room.say(seat, message, origin);
     this.stir(seat.room);
+  }
+
+  /**
+   * Where a message stands that was stored, if it was.
+   *
+   * @throws {LogError}
+   */
+  find(origin: Origin): Promise<Place | undefined> {
+    return this.#log.find(origin);
   }
 
   /** Something has happened in a room, be it only that somebody has left it. */

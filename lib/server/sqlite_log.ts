@@ -1,11 +1,13 @@
 /**
  * The log of the rooms on disk: `chat.db`, an SQLite database in a folder that one server at a time uses. Other
- * programs may read it, or copy it with `backup()` of node:sqlite, meanwhile.
+ * programs may read it meanwhile, or copy it with `backup()` of node:sqlite, with `rate: -1`: in steps it begins
+ * anew whenever something is said.
  *
  * What is stored survives the end of the process, however it ends; a power failure can take the last messages.
+ * A message that is sent again is known for as long as it is kept.
  */
 
-import { createHash } from "node:crypto";
+import { getLogger } from "@logtape/logtape";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { describe } from "../fault.ts";
@@ -21,6 +23,8 @@ import {
   type Range,
 } from "./log.ts";
 
+const logger = getLogger(["chat", "history"]);
+
 /** How a log on disk is kept. */
 export interface SqliteLogOptions {
   /** For how many days messages are kept; 0 keeps all. */
@@ -31,8 +35,6 @@ export interface SqliteLogOptions {
   lockedMs?: number;
   /** The time, in ms since 1970; the system's. */
   now?: () => number;
-  /** Called when deleting older messages fails. It is tried again. */
-  onFault?: (error: LogError) => void;
   /** What makes a database from none, step by step; {@linkcode MIGRATIONS}. */
   migrations?: readonly string[];
 }
@@ -41,7 +43,8 @@ export interface SqliteLogOptions {
  * SQL that brings a database from each version to the next, from 0, the empty one. Only ever added to: somewhere
  * there is a database of every version.
  *
- * A room's `seq` is apart from its messages, because it stays when they are deleted.
+ * A room's `seq` is apart from its messages, because it stays when they are deleted. The `time` of a message is
+ * never before that of an earlier one in its room, and `origin` is what {@linkcode keyOf} makes.
  */
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE rooms (
@@ -52,6 +55,7 @@ export const MIGRATIONS: readonly string[] = [
     seq INTEGER NOT NULL,
     time INTEGER NOT NULL
   );
+  CREATE INDEX rooms_time ON rooms (time);
   CREATE TABLE messages (
     room INTEGER NOT NULL,
     seq INTEGER NOT NULL,
@@ -72,7 +76,12 @@ const APPLICATION_ID = 0x63686174;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Deleting this many takes a few ms, in which nobody is served. */
-const PRUNED_AT_ONCE = 1000;
+const PRUNED_AT_ONCE = 500;
+
+const encoder = new TextEncoder();
+
+/** How long the hash of a session is. */
+const SESSION_BYTES = 16;
 
 /** A room that is open, and how far it reaches. */
 interface OpenRoom {
@@ -97,7 +106,7 @@ function prepare(db: DatabaseSync) {
     addRoom: db.prepare(
       "INSERT INTO rooms (key, name, log, seq, time) VALUES (?, ?, ?, 0, 0)",
     ),
-    dropRoom: db.prepare("DELETE FROM rooms WHERE id = ? AND seq = 0"),
+    dropRoom: db.prepare("DELETE FROM rooms WHERE id = ?"),
     first: db.prepare("SELECT min(seq) AS first FROM messages WHERE room = ?"),
     add: db.prepare(
       `INSERT INTO messages (room, seq, time, sender, text, action, origin)
@@ -116,7 +125,8 @@ function prepare(db: DatabaseSync) {
     ),
     stored: db.prepare(
       `SELECT name FROM rooms
-      WHERE EXISTS (SELECT * FROM messages WHERE room = rooms.id) ORDER BY id`,
+      WHERE EXISTS (SELECT * FROM messages WHERE room = rooms.id)
+      ORDER BY time DESC LIMIT ?`,
     ),
     oldest: db.prepare(
       `SELECT id,
@@ -141,7 +151,7 @@ export class SqliteLog implements Log {
   readonly #rooms = new Map<string, OpenRoom>();
   readonly #historyMs: number;
   readonly #now: () => number;
-  #closed = false;
+  #closing: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #pruning: Promise<void> | undefined;
 
@@ -183,14 +193,14 @@ export class SqliteLog implements Log {
         migrate(db, migrations);
         return new SqliteLog(lock, db, options);
       });
-      if (options.historyDays > 0) log.#keepPruning(options);
+      void log.#keepPruning(options.pruneEveryMs);
       return log;
     } catch (error) {
       for (const db of opened.reverse()) db.close();
-      const reason = describe(error);
-      throw new LogError(`Cannot open the log in ${folder}: ${reason}`, {
-        cause: error,
-      });
+      const text = `Cannot open the log in ${folder}: ${describe(error)}`;
+      // One line, whatever the folder is called.
+      const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd");
+      throw new LogError(line, { cause: error });
     }
   }
 
@@ -223,11 +233,13 @@ export class SqliteLog implements Log {
         }
         return places;
       });
-      for (const [room, end] of ends) {
-        if (end.seq > room.seq) Object.assign(room, end);
-      }
+      for (const [room, end] of ends) Object.assign(room, end);
       return places;
     });
+  }
+
+  find(origin: Origin): Promise<Place | undefined> {
+    return this.#do(() => this.#find(keyOf(origin)));
   }
 
   read(room: string, range: Range): Promise<Message[]> {
@@ -248,8 +260,10 @@ export class SqliteLog implements Log {
     });
   }
 
-  stored(): Promise<string[]> {
-    return this.#do(() => this.#sql.stored.all().map(({ name }) => `${name}`));
+  stored(limit: number): Promise<string[]> {
+    return this.#do(() =>
+      this.#sql.stored.all(limit).map(({ name }) => String(name))
+    );
   }
 
   release(room: string): Promise<void> {
@@ -272,9 +286,11 @@ export class SqliteLog implements Log {
     return this.#pruning;
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = true;
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
     clearTimeout(this.#timer);
     await this.#pruning?.catch(() => {});
     try {
@@ -289,7 +305,7 @@ export class SqliteLog implements Log {
   /** Does it at once, so that everything happens in the order of the calls. */
   #do<T>(work: () => T): Promise<T> {
     return Promise.try(() => {
-      if (this.#closed) throw new LogError("the log is closed");
+      if (this.#closing) throw new LogError("the log is closed");
       return explained("the log", work);
     });
   }
@@ -344,56 +360,54 @@ export class SqliteLog implements Log {
     end: { seq: number; time: number },
   ): Place {
     const { seq, time } = { seq: end.seq + 1, time: end.time };
-    const hash = origin ? hashOf(origin) : null;
+    const key = origin ? keyOf(origin) : null;
     const { changes } = this.#sql.add
-      .run(room, seq, time, from, text, action ? 1 : 0, hash);
-    if (changes === 0) {
-      const first = this.#sql.place.get(hash)!;
-      return {
-        seq: Number(first.seq),
-        time: Number(first.time),
-        repeated: true,
-      };
-    }
+      .run(room, seq, time, from, text, action ? 1 : 0, key);
+    if (changes === 0) return this.#find(key)!;
     end.seq = seq;
     return { seq, time, repeated: false };
   }
 
+  #find(key: Uint8Array | null): Place | undefined {
+    const first = this.#sql.place.get(key);
+    return first &&
+      { seq: Number(first.seq), time: Number(first.time), repeated: true };
+  }
+
   /** Deletes what is too old now, and from time to time. */
-  #keepPruning(options: SqliteLogOptions): void {
-    const { pruneEveryMs = 60 * 60 * 1000, onFault = () => {} } = options;
-    const next = () => {
-      if (this.#closed) return;
-      this.#timer = setTimeout(prune, pruneEveryMs);
-      Deno.unrefTimer(this.#timer);
-    };
-    const prune = () => this.prune().catch(onFault).then(next);
-    prune();
+  async #keepPruning(everyMs = 60 * 60 * 1000): Promise<void> {
+    try {
+      await this.prune();
+    } catch (error) {
+      logger.error("cannot delete what is too old", {
+        reason: describe(error),
+      });
+    }
+    if (this.#closing) return;
+    this.#timer = setTimeout(() => void this.#keepPruning(everyMs), everyMs);
+    Deno.unrefTimer(this.#timer);
   }
 
   async #prune(): Promise<void> {
     if (this.#historyMs === 0) return;
     const tooOld = this.#now() - this.#historyMs;
-    for (let last = 0; !this.#closed; await turn()) {
+    for (let last = 0; !this.#closing; await turn()) {
       const rooms = explained("the log", () => this.#sql.oldest.all(last));
       if (rooms.length === 0) return;
       for (const { id, time } of rooms) {
         last = Number(id);
         if (time === null || Number(time) >= tooOld) continue;
-        while (this.#pruneSlice(last, tooOld)) {
+        let deleted: number | bigint;
+        do {
+          deleted = explained(
+            "the log",
+            () => this.#sql.prune.run(last, PRUNED_AT_ONCE, tooOld).changes,
+          );
           await turn();
-          if (this.#closed) return;
-        }
+          if (this.#closing) return;
+        } while (deleted === PRUNED_AT_ONCE);
       }
     }
-  }
-
-  /** Whether there may be more in this room that is too old. */
-  #pruneSlice(room: number, tooOld: number): boolean {
-    return explained("the log", () => {
-      const { changes } = this.#sql.prune.run(room, PRUNED_AT_ONCE, tooOld);
-      return changes === PRUNED_AT_ONCE;
-    });
   }
 }
 
@@ -402,10 +416,16 @@ function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-/** By what a message is known again; that two share it will not happen. */
-function hashOf({ session, id }: Origin): Uint8Array {
-  return createHash("sha256").update(`${session}\n${id}`).digest()
-    .subarray(0, 16);
+/**
+ * By what a message is known again. What one session sends is together in the index: a hash would scatter it, and
+ * cost five times as much.
+ */
+function keyOf({ session, id }: Origin): Uint8Array {
+  const name = encoder.encode(id);
+  const key = new Uint8Array(SESSION_BYTES + name.length);
+  key.setFromHex(session);
+  key.set(name, SESSION_BYTES);
+  return key;
 }
 
 /** Only for whoever runs the server, if there is none: it is nobody else's business what was said. */
@@ -455,20 +475,19 @@ function migrate(db: DatabaseSync, migrations: readonly string[]): void {
   }
   // Only now, as it changes the file. NORMAL does not wait for the disk each time.
   db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-  // The last step, of no SQL, writes the version that is there: a full disk is found now and not later.
-  for (const [step, sql] of [...migrations, ""].entries()) {
-    if (step < version) continue;
-    try {
-      db.exec(`BEGIN IMMEDIATE;
-        ${sql};
-        PRAGMA application_id = ${APPLICATION_ID};
-        PRAGMA user_version = ${Math.min(step + 1, migrations.length)};
-        COMMIT`);
-    } catch (error) {
-      const reason = reasonOf("chat.db", error) ??
-        `version ${step + 1} of chat.db cannot be made: ${describe(error)}`;
-      throw new LogError(reason, { cause: error });
-    }
+  // All steps or none. The version is written even if it is there: a full disk is found now and not later.
+  try {
+    db.exec(`BEGIN IMMEDIATE;
+      ${migrations.slice(version).join(";\n")};
+      PRAGMA application_id = ${APPLICATION_ID};
+      PRAGMA user_version = ${migrations.length};
+      COMMIT`);
+  } catch (error) {
+    const reason = reasonOf("chat.db", error) ??
+      `version ${migrations.length} of chat.db cannot be made: ${
+        describe(error)
+      }`;
+    throw new LogError(reason, { cause: error });
   }
 }
 
@@ -477,11 +496,13 @@ const REASONS: readonly [RegExp, (what: string) => string][] = [
   [/^database or disk is full|^No space left/, () => "the disk is full"],
   [/^database is locked/, (what) => `${what} is locked by another program`],
   [/^file is not a database/, (what) => `${what} is not a database`],
-  [/^database disk image is malformed/, (what) => `${what} is damaged`],
-  [/^malformed/, (what) => `${what} is damaged`],
+  [/^(database disk image is )?malformed/, (what) => `${what} is damaged`],
   [/^attempt to write a readonly/, (what) => `${what} cannot be written`],
-  [/^Read-only file system/, (what) => `${what} cannot be written`],
-  [/^unable to open/, (what) => `${what} cannot be opened`],
+  [/^unable to open/, (what) => `${what} can be neither opened nor made`],
+  [
+    /^(Read-only file system|Permission denied|No such file)/,
+    (what) => `${what} cannot be made`,
+  ],
   // Also on a disk that is almost full, when there is no room for chat.db-shm.
   [/^disk I\/O error/, () => "the disk fails or is full"],
 ];
