@@ -60,7 +60,10 @@ export const noReset = "resetAndDestroy" in Socket.prototype
   : "this Deno cannot reset a connection";
 
 /** Runs a line of shell; gives what it complains of, if it fails. */
-function shellFault(script: string, ...args: string[]): string | undefined {
+export function shellFault(
+  script: string,
+  ...args: string[]
+): string | undefined {
   const { success, stderr } = new Deno.Command("sh", {
     args: ["-c", script, "sh", ...args],
   }).outputSync();
@@ -104,6 +107,12 @@ export class SmallDisk implements AsyncDisposable {
   /** Takes away what {@linkcode fill} has put there. */
   async empty(): Promise<void> {
     await Deno.remove(`${this.path}/rest`);
+  }
+
+  /** Mounts it anew with other options, such as `ro`. */
+  remount(options: string): void {
+    const fault = shellFault('mount -o "remount,$2" "$1"', this.path, options);
+    if (fault) throw new Error(fault);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

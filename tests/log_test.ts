@@ -25,7 +25,15 @@ import {
   assertNotEquals,
   assertRejects,
 } from "./assert.ts";
-import { Program, soon, testUnless, without } from "./fixtures.ts";
+import {
+  noSmallDisk,
+  Program,
+  shellFault,
+  SmallDisk,
+  soon,
+  testUnless,
+  without,
+} from "./fixtures.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -92,14 +100,6 @@ async function until(holds: () => Promise<boolean>): Promise<void> {
     while (!await holds()) await turn();
   };
   await soon(wait(), () => `${holds}`);
-}
-
-/** What is wrong with a script, if something is. */
-function sh(script: string, ...args: string[]): string {
-  const { success, stderr } = new Deno.Command("sh", {
-    args: ["-c", script, "sh", ...args],
-  }).outputSync();
-  return success ? "" : new TextDecoder().decode(stderr) || "it failed";
 }
 
 /** A temporary folder for logs on disk; it goes with all that was opened in it. */
@@ -881,7 +881,7 @@ testUnless(
     await (await inner.open()).close();
     await Deno.chmod(`${inner.path}/chat.db`, 0o400);
     // Root may write everywhere, unless it is made to be like everybody else.
-    const isRoot = sh('test "$(id -u)" = 0') === "";
+    const isRoot = shellFault('test "$(id -u)" = 0') === undefined;
     const open = (folder: Folder) =>
       openedBy(
         folder,
@@ -1061,78 +1061,50 @@ Deno.test({
   },
 });
 
-/** Why no small disk can be made here, if it cannot. */
-const noDisk = Deno.build.os !== "linux" ? "only Linux has tmpfs" : sh(
-    'd=$(mktemp -d) && mount -t tmpfs tmpfs "$d" && umount "$d" && rmdir "$d"',
-  )
-  ? "no tmpfs can be mounted"
-  : undefined;
-
-/** A disk of 1 MiB. */
-class Disk extends Folder {
-  static override async make(): Promise<Disk> {
-    const path = await Deno.makeTempDir();
-    assertEquals(sh('mount -t tmpfs -o size=1m tmpfs "$1"', path), "");
-    return new Disk(path);
-  }
-
-  /** Leaves so many KiB. */
-  async fill(freeKiB = 0): Promise<void> {
-    await Deno.writeFile(`${this.path}/filler`, new Uint8Array(freeKiB * 1024));
-    sh('cat /dev/zero >"$1/rest"', this.path);
-    await Deno.remove(`${this.path}/filler`);
-  }
-
-  async empty(): Promise<void> {
-    await Deno.remove(`${this.path}/rest`);
-  }
-
-  remount(options: string): void {
-    assertEquals(sh('mount -o "remount,$2" "$1"', this.path, options), "");
-  }
-
-  override async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-    assertEquals(sh('umount "$1"', this.path), "");
-    await Deno.remove(this.path);
-  }
-}
-
-function onSmallDisk(name: string, fn: (disk: Disk) => Promise<void>): void {
-  testUnless(noDisk, name, async () => {
-    await using disk = await Disk.make();
-    await fn(disk);
+/** A test with a folder that is a disk of its own. */
+function onSmallDisk(
+  name: string,
+  fn: (folder: Folder, disk: SmallDisk) => Promise<void>,
+): void {
+  testUnless(noSmallDisk, name, async () => {
+    await using disk = await SmallDisk.make();
+    const folder = new Folder(disk.path);
+    try {
+      await fn(folder, disk);
+    } finally {
+      await folder.close();
+    }
   });
 }
 
 for (const freeKiB of [0, 4, 8, 16, 32, 36]) {
   onSmallDisk(
     `SqliteLog.open() says that the disk is full, with ${freeKiB} KiB left`,
-    async (disk) => {
+    async (folder, disk) => {
       const full = /^the disk (is|fails or is) full$/;
       await disk.fill(freeKiB);
-      assertMatch(await disk.refusal(), full);
+      assertMatch(await folder.refusal(), full);
       await disk.empty();
-      await (await disk.open()).close();
+      await (await folder.open()).close();
       await disk.fill();
-      assertMatch(await disk.refusal(), full);
-      assertMatch(await disk.inner().refusal(), full);
+      assertMatch(await folder.refusal(), full);
+      assertMatch(await folder.inner().refusal(), full);
     },
   );
 }
 
 onSmallDisk(
   "SqliteLog.open() says that the disk is full when its folder cannot be made",
-  async (disk) => {
+  async (folder, disk) => {
     disk.remount("nr_inodes=1");
-    assertEquals(await disk.inner().refusal(), "the disk is full");
+    assertEquals(await folder.inner().refusal(), "the disk is full");
   },
 );
 
 onSmallDisk(
   "SqliteLog.append() fails while the disk is full, and works afterwards",
-  async (disk) => {
-    let log = await disk.open();
+  async (folder, disk) => {
+    let log = await folder.open();
     const text = "x".repeat(1000);
     const expected: string[] = [];
     for (let times = 0; times < 3; times++) {
@@ -1153,26 +1125,26 @@ onSmallDisk(
       assertEquals(await append(log, next), [`${expected.length}`]);
     }
     await log.close();
-    log = await disk.open();
+    log = await folder.open();
     assertEquals(await texts(log), expected);
-    assertEquals(disk.value("PRAGMA integrity_check"), "ok");
+    assertEquals(folder.value("PRAGMA integrity_check"), "ok");
   },
 );
 
 onSmallDisk(
   "SqliteLog.open() refuses a disk that cannot be written",
-  async (disk) => {
+  async (folder, disk) => {
     disk.remount("ro");
     assertEquals(
-      await disk.refusal(),
+      await folder.refusal(),
       "chat.lock can be neither opened nor made",
     );
-    assertEquals(await disk.inner().refusal(), "it cannot be made");
+    assertEquals(await folder.inner().refusal(), "it cannot be made");
     disk.remount("rw");
-    await (await disk.open()).close();
+    await (await folder.open()).close();
     disk.remount("ro");
-    assertEquals(await disk.refusal(), "chat.lock cannot be written");
+    assertEquals(await folder.refusal(), "chat.lock cannot be written");
     disk.remount("rw");
-    await disk.open();
+    await folder.open();
   },
 );
