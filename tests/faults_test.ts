@@ -81,6 +81,7 @@ class Network implements Disposable {
         this.#carry(far, near, bytes),
       ];
       await Promise.race(ways);
+      if (bytes.left === 0) this.cuts++;
       this.#close(far);
     } catch {
       // The server is down just now.
@@ -100,9 +101,7 @@ class Network implements Disposable {
         let rest = buffer.subarray(0, Math.min(count, bytes.left));
         bytes.left -= rest.length;
         while (rest.length > 0) rest = rest.subarray(await to.write(rest));
-        if (bytes.left > 0) continue;
-        this.cuts++;
-        return;
+        if (bytes.left === 0) return;
       }
     } catch {
       // One of the two is gone; so is the other.
@@ -115,7 +114,7 @@ class Network implements Disposable {
 }
 
 /** A client that keeps all it hears, and all that it says. */
-class Client {
+class Client implements Disposable {
   readonly name: string;
   readonly link: Link;
   /** The messages of each room, in the order in which they came. */
@@ -177,6 +176,10 @@ class Client {
   async leave(): Promise<void> {
     this.link.end();
     await soon(this.#ended, () => `${this.name} does not end`);
+  }
+
+  [Symbol.dispose](): void {
+    this.link.close();
   }
 
   async #listen(): Promise<void> {
@@ -282,11 +285,12 @@ async function surviveFaults(random: () => number): Promise<void> {
   await using server = new Server([network], "--data", folder.path);
   await server.start();
 
-  const clients = await Promise.all(
-    ["ann", "bob", "cat"].map((name) =>
-      Client.connect(name, network.port, { maxUnacknowledged: 100 })
-    ),
-  );
+  const connect = (name: string) =>
+    Client.connect(name, network.port, { maxUnacknowledged: 100 });
+  using ann = await connect("ann");
+  using bob = await connect("bob");
+  using cat = await connect("cat");
+  const clients = [ann, bob, cat];
   await Promise.all(clients.map((client) => client.link.join("dev")));
   isCutting = true;
   network.break();
@@ -350,7 +354,7 @@ Deno.test("chat-client < file has every line stored once and in order, though th
   using network = new Network();
   await using server = new Server([network, cutting], "--data", folder.path);
   await server.start();
-  const ann = await Client.connect("ann", network.port);
+  using ann = await Client.connect("ann", network.port);
 
   await using client = clientProgram("bob", String(cutting.port));
   const texts = Array.from({ length: count }, (_, i) => `line ${i + 1}`);
@@ -377,8 +381,8 @@ Deno.test("A client that was away while more was said than the log in memory kee
   using steady = new Network();
   await using server = new Server([network, steady]);
   await server.start();
-  const ann = await Client.connect("ann", network.port);
-  const bob = await Client.connect("bob", steady.port);
+  using ann = await Client.connect("ann", network.port);
+  using bob = await Client.connect("bob", steady.port);
   const sayTo = async (last: number) => {
     while (bob.said.size < last) {
       await bob.link.untilFree();
