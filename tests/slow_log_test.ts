@@ -1,5 +1,6 @@
 /** What holds while the log takes its time, as one on another machine does, and when it fails. */
 
+import { setImmediate } from "node:timers";
 import { LOBBY } from "../lib/message.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { Room } from "./fixtures.ts";
@@ -151,6 +152,26 @@ Deno.test("What a person says as they come in is heeded once they were shown wha
   ]);
 });
 
+Deno.test("What a guest says is heeded once they were shown what was said before", async () => {
+  const log = new SlowLog();
+  await using room = await Room.open({ firstLineMs: 1 }, log);
+  using ann = await room.enter("ann");
+  await ann.send("hi\n");
+  await ann.heard();
+  const reading = log.hold("read");
+  using guest = await room.connect();
+  await reading.reached;
+  await guest.send("/who\n");
+  await ann.heard();
+  reading.release();
+  const [, earlier, , now, answer] = await guest.take(5);
+  assertEquals([earlier, now, answer], [
+    "-- 1 earlier message",
+    "-- now",
+    "-- 2 here: ann, guest1",
+  ]);
+});
+
 Deno.test("The log is told who said something by a hash of the session, never by the secret", async () => {
   const log = new SlowLog();
   await using room = await Room.open({}, log);
@@ -183,6 +204,25 @@ Deno.test("Who comes while something is being stored hears it once", async () =>
   assertEquals(bot.messages(), ["1 x"]);
   const heard = (await carl).heard();
   assertEquals(heard.filter((line) => line.includes("<ann> x")), ["<ann> x"]);
+});
+
+Deno.test("Who has read all of the log while more is being stored hears that, too", async () => {
+  const log = new SlowLog();
+  const house = await House.open(log);
+  const ann = await house.enter("ann");
+  house.say(ann, "1");
+  await house.settle();
+  const [reading, storing] = [log.hold("read"), log.hold("append")];
+  const bot = await house.program({ since: since(0) });
+  await reading.reached;
+  house.say(ann, "2");
+  await storing.reached;
+  reading.release();
+  // All that waits for nothing else is done by then.
+  await new Promise<void>((resolve) => void setImmediate(resolve));
+  storing.release();
+  await house.settle();
+  assertEquals(bot.messages(), ["1 1", "2 2"]);
 });
 
 Deno.test("Who reads on hears who comes meanwhile, and every message in its turn and once", async () => {
@@ -227,18 +267,40 @@ Deno.test("Who comes back through another connection while the log is read hears
   const ann = await house.enter("ann");
   for (const text of ["1", "2", "3"]) house.say(ann, text);
   await house.settle();
-  const reading = log.hold("read");
+  const reading = [log.hold("read"), log.hold("read")];
   const first = await house.program({ since: since(0) }, { session: SESSION });
-  await reading.reached;
-  const second = await house.program({ since: since(1) }, { session: SESSION });
-  await house.settle();
+  await reading[0]!.reached;
+  const second = await house.program({ since: since(0) }, { session: SESSION });
+  await reading[1]!.reached;
   assertEquals(first.ended, "this session goes on in another connection");
-  assertEquals(second.messages(), ["2 2", "3 3"]);
+  for (const [i, { release }] of reading.entries()) {
+    release();
+    await house.settle();
+    house.say(ann, `${4 + i}`);
+    await house.settle();
+  }
+  assertEquals(second.messages(), ["1 1", "2 2", "3 3", "4 4", "5 5"]);
+});
+
+Deno.test("Who leaves a room while its log is read to them stays on the server, also if the room is gone then", async () => {
+  const log = new SlowLog();
+  const house = await House.open(log);
+  const bot = await house.program();
+  const dev = { room: "dev", ref: "" };
+  await house.ask(bot, { type: "join", ...dev });
+  await house.ask(bot, { type: "say", text: "1", action: false, ...dev });
+  const reading = log.hold("read");
+  await reading.reached;
+  await house.ask(bot, { type: "leave", ...dev });
+  await house.settle();
   reading.release();
   await house.settle();
-  house.say(ann, "4");
+  assertEquals(bot.ended, undefined);
+  await house.ask(bot, { type: "rooms", ref: "" });
   await house.settle();
-  assertEquals(second.messages(), ["4 4"]);
+  const rooms = bot.events().at(-1);
+  assert(rooms?.type === "rooms");
+  assertEquals(rooms.rooms, [{ room: LOBBY, count: 1 }]);
 });
 
 Deno.test("Who reads on while more is said than a page holds catches up", async () => {
@@ -336,10 +398,17 @@ Deno.test("A room that was given up is not taken for the one that somebody has m
   await storing.reached;
   await house.ask(bot, join("r"));
   await house.ask(bot, { type: "leave", room: "r", ref: "" });
+  // Made anew as soon as it is given up, before the turn ends in which it was left last.
+  const made = Promise.withResolvers<void>();
+  const release = log.release.bind(log);
+  log.release = (room) => {
+    const released = release(room);
+    made.resolve(house.ask(carl, join("r")));
+    return released;
+  };
   storing.release();
+  await made.promise;
   await leaving;
-  await house.turns.ended();
-  await house.ask(carl, join("r"));
   await house.settle();
   carl.heard();
   await house.ask(ann, join("R"));

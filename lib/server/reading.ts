@@ -72,11 +72,11 @@ export class Reading {
    */
   async readOn(seat: Seat): Promise<void> {
     const { room, outbox } = seat;
+    if (!outbox) return;
     let head = room.seq;
-    while (
-      seat.behind !== undefined && seat.outbox === outbox && outbox &&
-      !outbox.isEnded && !room.goLive(seat)
-    ) {
+    // They may leave at any time, or come back through another connection and begin anew.
+    const isThere = () => room.has(seat) && seat.outbox === outbox;
+    while (seat.behind !== undefined && isThere() && !room.goLive(seat)) {
       if (seat.behind >= room.seq) {
         // Something is being said just now.
         await this.#turns.ended();
@@ -86,9 +86,14 @@ export class Reading {
       const since = seat.behind;
       const meanwhile = room.seq - head;
       head = room.seq;
-      const messages = await this.#page(room.name, since, 2 * meanwhile);
-      // Meanwhile they may have left, or come back through another connection and begun anew.
-      if (seat.outbox !== outbox || seat.behind !== since) return;
+      let messages;
+      try {
+        messages = await this.#page(room.name, since, 2 * meanwhile);
+      } catch (error) {
+        // With its last member, the room may be gone.
+        if (isThere()) throw error;
+      }
+      if (!messages || !isThere()) return;
       const first = messages[0]?.seq ?? head + 1;
       if (seat.resumes && first > since + 1) {
         const gap = { from: since + 1, to: first - 1 };

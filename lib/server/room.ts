@@ -128,6 +128,11 @@ export class Room {
     return seat;
   }
 
+  /** Whether somebody still sits there. */
+  has(seat: Seat): boolean {
+    return this.#seats.has(seat);
+  }
+
   /** Lets somebody go; they have been given all that was said up to now. */
   stand(seat: Seat): void {
     this.catchUp(seat);
