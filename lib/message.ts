@@ -13,7 +13,8 @@ export type Command =
   & (
     | { type: "say"; room?: string; text: string; action: boolean }
     | { type: "tell"; to: string; text: string }
-    | { type: "reply"; text: string }
+    /** To whoever told something under this name, whatever they are called now; or else, last. */
+    | { type: "reply"; to?: string; text: string }
     | { type: "join"; room: string }
     | { type: "leave"; room?: string }
     | { type: "rooms" }

@@ -579,3 +579,18 @@ Deno.test("frameFault() refuses what does not fit in a frame", () => {
     assertEquals(say(text), "too long to be sent");
   }
 });
+
+Deno.test("Conversation says a reply again until it is acknowledged, and waits to see it nowhere", () => {
+  const ann = conversation();
+  const reply = ann.reply("bob", "psst");
+  assertEquals(ann.open(), [{
+    type: "reply",
+    to: "bob",
+    text: "psst",
+    ref: reply.ref,
+  }]);
+  const own = message(1, "psst", { from: "ann" });
+  assertEquals(shown(ann, own), [own]);
+  ann.take({ type: "ack", ref: reply.ref });
+  assertEquals(ann.open(), []);
+});

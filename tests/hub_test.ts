@@ -5,7 +5,7 @@ import { MemoryLog } from "../lib/server/log.ts";
 import { tell } from "../lib/server/members.ts";
 import { Told } from "../lib/server/told.ts";
 import { assert, assertEquals, assertStrictEquals } from "./assert.ts";
-import { House, type Reader } from "./house.ts";
+import { House, type Reader, SlowLog } from "./house.ts";
 
 Deno.test("Hub gives who leaves in a turn what was said before in it, and nothing more", async () => {
   for (const how of ["leave", "dismiss"] as const) {
@@ -179,6 +179,40 @@ Deno.test("Hub lists 500 rooms and counts the others, a page at a time", async (
   void house.ask(bot, rooms)?.then(() => isAnswered = true);
   await house.settle();
   assertEquals([bot.events().length, isAnswered], [1, false]);
+});
+
+Deno.test("Hub encodes once who comes, however many are still reading the log", async () => {
+  const log = new SlowLog();
+  const house = await House.open(log);
+  const ann = await house.enter("ann");
+  house.say(ann, "hi");
+  await house.settle();
+  const reading = Array.from({ length: 3 }, () => log.hold("read"));
+  const since = { lobby: { seq: 0 } };
+  const bots = [await house.program({ since }), await house.program({ since })];
+  await house.quiet(...bots);
+  void house.enter("carl");
+  await house.turns.ended();
+  const [first, second] = bots.map(({ writes }) => writes);
+  assertEquals([first!.length, second!.length], [1, 1]);
+  assertStrictEquals(first![0]!.buffer, second![0]!.buffer);
+  for (const { release } of reading) release();
+  await house.settle();
+});
+
+Deno.test("Hub tells a program all that was said in the lobby since it has arrived, also before its hello", async () => {
+  for (const replay of [0, 2]) {
+    const house = await House.open(new MemoryLog(), { replay });
+    const ann = await house.enter("ann");
+    house.say(ann, "before");
+    await house.settle();
+    const bot = house.arrive();
+    for (const text of ["1", "2", "3"]) house.say(ann, text);
+    await house.settle();
+    await house.program({}, { reader: bot });
+    await house.settle();
+    assertEquals(bot.messages(), ["2 1", "3 2", "4 3"], `${replay}`);
+  }
 });
 
 Deno.test("Told forgets the oldest of more than 100,000", () => {

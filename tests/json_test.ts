@@ -12,7 +12,7 @@ import {
 import { isHello, parse, read, render, write } from "../lib/wire/json.ts";
 import { assert, assertEquals, assertThrows } from "./assert.ts";
 
-type Sayable = Hello | Exclude<Command, { type: "reply" | "help" }>;
+type Sayable = Hello | Exclude<Command, { type: "help" }>;
 
 const TIME = Date.parse("2026-01-02T03:04:05.678Z");
 const SESSION = "0123456789abcdef0123456789abcdef";
@@ -188,6 +188,12 @@ const REQUESTS: {
   }),
   tell: fc.record({
     type: fc.constant("tell"),
+    to: WORD,
+    text: TEXT,
+    ref: REF,
+  }),
+  reply: fc.record({
+    type: fc.constant("reply"),
     to: WORD,
     text: TEXT,
     ref: REF,
@@ -419,6 +425,10 @@ Deno.test("parse() reads every frame as the protocol has it", () => {
       '{"type":"tell","id":"8","to":"bob","text":"psst"}',
       { type: "tell", to: "bob", text: "psst", ref: "8" },
     ],
+    [
+      '{"type":"reply","id":"8","to":"bob","text":"psst"}',
+      { type: "reply", to: "bob", text: "psst", ref: "8" },
+    ],
     ['{"type":"join","room":"dev"}', { type: "join", room: "dev", ref: "" }],
     ['{"type":"leave","room":"dev"}', { type: "leave", room: "dev", ref: "" }],
     ['{"type":"nick","name":"al"}', { type: "nick", name: "al", ref: "" }],
@@ -466,6 +476,7 @@ Deno.test("write() throws where the frame needs a room and none is said", () => 
       { type: "leave", ref: "" },
       { type: "who", ref: "" },
       { type: "history", ref: "" },
+      { type: "reply", text: "hi", ref: "" },
     ] as const
   ) {
     assertThrows(() => write(request), TypeError, `"${request.type}"`);
@@ -473,7 +484,7 @@ Deno.test("write() throws where the frame needs a room and none is said", () => 
 });
 
 Deno.test("parse() says which field of a frame is bad, and how", () => {
-  const id = '"id": an id has 1 to 64 characters, and no control characters';
+  const id = '"id": an id has 1 to 64 characters, all of them visible';
   const say = { type: "say", room: "lobby", text: "hi" };
   const hello = { type: "hello", v: 1 };
   const history = { type: "history", room: "lobby" };
@@ -516,6 +527,7 @@ Deno.test("parse() says which field of a frame is bad, and how", () => {
     [{ ...say, id: "a\ud83d" }, id],
     [{ type: "tell", text: "hi" }, '"to": it is missing'],
     [{ type: "tell", to: "bob" }, '"text": it is missing'],
+    [{ type: "reply", text: "hi" }, '"to": it is missing'],
     [
       { type: "tell", to: "bob", text: "a\nb" },
       '"text": a message is one line',
@@ -663,9 +675,7 @@ Deno.test("parse() never throws, and nothing that it gives can steer a terminal"
       const request = parse(line);
       seen.add(request.type);
       assertPlain(request);
-      if (request.type === "say" || request.type === "tell") {
-        assert(request.text.trim() !== "");
-      }
+      if ("text" in request) assert(request.text.trim() !== "");
       if (isHello(line)) assert(["hello", "refused"].includes(request.type));
     }),
     { numRuns: 3000 },

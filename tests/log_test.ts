@@ -550,6 +550,23 @@ test("SqliteLog.release() keeps a room with messages, and SqliteLog.stored() nam
   assertEquals(await log.stored(100), ["Den"]);
 });
 
+test("SqliteLog.append() fails once its database is deleted or another one, so that nothing is acknowledged that is lost", async (folder) => {
+  const log = await folder.open();
+  await log.append([message("kept")]);
+  const gone = "chat.db is not there any more";
+  const fails = async () => {
+    folder.ms += 1000;
+    assertEquals(await refused(() => log.append([message("lost")])), gone);
+  };
+  const file = `${folder.path}/chat.db`;
+  await Deno.rename(file, `${file}.old`);
+  await fails();
+  await Deno.copyFile(`${file}.old`, file);
+  await fails();
+  await Deno.rename(`${file}.old`, file);
+  assertEquals(await append(log, message("kept, too")), ["2"]);
+});
+
 test("SqliteLog.stored() names first where something was said last, and no more than it is asked for", async (folder) => {
   const log = await folder.open();
   for (const room of ["a", "b", "c"]) await log.open(room);

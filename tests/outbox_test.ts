@@ -130,7 +130,21 @@ Deno.test("Batch leaves out what was dropped, and the other events keep their pl
   assertEquals(bytes(0, other!), "a\nc\nd\n");
   assertEquals(bytes(1, other!), "c\nd\n");
   assertEquals(bytes(0, own!), "d\n");
-  assertEquals(batch.from(1), [said("c"), said("d")]);
+});
+
+Deno.test("Batch knows where it has something else than messages", () => {
+  const batch = new Batch();
+  const left: ChatEvent = { type: "left", room: "lobby", name: "ann" };
+  for (
+    const event of [left, said("a"), left, left, said("b"), said("c"), left]
+  ) {
+    batch.add(event);
+  }
+  const from = (from: number) =>
+    [...batch.announcements(from)].map(({ from, to }) => [from, to]);
+  assertEquals(from(0), [[0, 1], [2, 4], [6, 7]]);
+  assertEquals(from(3), [[3, 4], [6, 7]]);
+  assertEquals(from(7), []);
 });
 
 Deno.test("Outbox writes nothing of a batch before it is sealed, nor what came after it", async () => {

@@ -222,6 +222,62 @@ Deno.test("A direct message is acknowledged without a number, and told once", as
   assertEquals(await again.heard(), [{ type: "ack", id: "a" }]);
 });
 
+Deno.test("A program replies to whoever told it something under a name, and to nobody else who has that name now", async () => {
+  await using room = await Room.open();
+  using bot = await room.program({ name: "bot", session: SESSION });
+  using ann = await room.enter("ann");
+  await ann.send("/msg bot one\n");
+  await bot.until("told");
+  const reply = (to: string, id: string) => ({
+    type: "reply",
+    id,
+    to,
+    text: "psst",
+  });
+  await ann.send("/nick anna\n");
+  await ann.heard();
+  using other = await room.enter("ann");
+  await bot.heard();
+  await bot.send(reply("Ann", "a"), reply("Ann", "a"), reply("bob", "b"));
+  const refusal = (id: string, message: string) => ({
+    type: "error",
+    code: "name-unknown",
+    message,
+    id,
+  });
+  assertEquals(await bot.heard(), [
+    { type: "ack", id: "a" },
+    { type: "ack", id: "a" },
+    refusal("b", "nobody called bob has told you anything yet"),
+  ]);
+  assertEquals((await ann.heard()).at(-1), "[bot -> you] psst");
+  await ann.send("/quit\n");
+  await ann.rest();
+  await bot.heard();
+  await bot.send(reply("ann", "c"));
+  assertEquals(await bot.heard(), [
+    refusal("c", "nobody of that name is here"),
+  ]);
+  assertEquals((await other.heard()).filter((line) => /psst/.test(line)), []);
+});
+
+Deno.test("One can reply to the last 20 who told one something", async () => {
+  await using room = await Room.open();
+  using bot = await room.program();
+  using ann = await room.enter("ann");
+  for (let i = 0; i <= 20; i++) {
+    await ann.send(`/nick ann${i}\n/msg guest1 psst\n`);
+  }
+  await ann.heard();
+  await bot.heard();
+  const reply = (to: string) => ({ type: "reply", id: to, to, text: "psst" });
+  await bot.send(reply("ann0"), reply("ann1"));
+  assertEquals((await bot.heard()).map(({ type, id }) => [type, id]), [
+    ["error", "ann0"],
+    ["ack", "ann1"],
+  ]);
+});
+
 Deno.test("That a direct message was told is remembered for a while only", async () => {
   await using room = await Room.open({ directMemoryMs: -1 });
   using bot = await room.program({ name: "bot", session: SESSION });

@@ -193,6 +193,7 @@ const REQUESTS: Record<Parameters<typeof write>[0]["type"], true> = {
   hello: true,
   say: true,
   tell: true,
+  reply: true,
   join: true,
   leave: true,
   nick: true,

@@ -333,6 +333,31 @@ Deno.test("Who reads on while more is said than a page holds catches up", async 
   );
 });
 
+Deno.test("A page of what was missed is bounded, however much is said meanwhile", async () => {
+  const log = new SlowLog({ keep: 100_000 });
+  const house = await House.open(log);
+  const ann = await house.enter("ann");
+  const talk = async (lines: number) => {
+    for (let i = 0; i < lines; i++) house.say(ann, "x".repeat(100));
+    await house.settle();
+  };
+  await talk(300);
+  const pages = [log.hold("read"), log.hold("read"), log.hold("read")];
+  const bot = await house.program({ since: since(0) });
+  await pages[0]!.reached;
+  await house.quiet(bot);
+  await talk(50_000);
+  pages[0]!.release();
+  await pages[1]!.reached;
+  const usual = bot.heard().join("").length;
+  pages[1]!.release();
+  await pages[2]!.reached;
+  const busy = bot.heard().join("").length;
+  assert(usual < 17 * 1024, `${usual}`);
+  assert(busy > usual && busy < 60 * 1024, `${busy}`);
+  pages[2]!.release();
+});
+
 Deno.test("Reading on waits until what was read is written", async () => {
   const log = new SlowLog();
   const house = await House.open(log);
@@ -415,6 +440,30 @@ Deno.test("A room that was given up is not taken for the one that somebody has m
   house.say(ann, "hello");
   await house.settle();
   assertEquals(carl.heard(), ["[ann] entered room", "<ann> hello"]);
+});
+
+Deno.test("A room in which somebody has just spoken is not given up before that is stored", async () => {
+  const log = new SlowLog();
+  const house = await House.open(log);
+  const [ann, carl] = [await house.enter("ann"), await house.enter("carl")];
+  const bot = await house.program();
+  await house.settle();
+  bot.heard();
+  const dev = { room: "dev", ref: "" };
+  const speakIn = async (text: string) => {
+    await house.ask(bot, { type: "join", ...dev });
+    await house.ask(bot, { type: "say", text, action: false, ...dev });
+    await house.ask(bot, { type: "leave", ...dev });
+  };
+  const storing = log.hold("append");
+  await speakIn("one");
+  await storing.reached;
+  await speakIn("two");
+  house.say(carl, "hi");
+  storing.release();
+  await house.settle();
+  assertEquals(bot.events().filter(({ type }) => type === "refused"), []);
+  assertEquals(ann.heard().at(-1), "<carl> hi");
 });
 
 Deno.test("There are no more rooms than there may be, however many are made at once", async () => {

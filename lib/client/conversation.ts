@@ -26,7 +26,7 @@ import { Reading } from "./reading.ts";
 import { Said, type Spoken } from "./said.ts";
 
 /** What can be asked of a server in a frame. */
-export type Request = Exclude<Command, { type: "reply" | "help" }>;
+export type Request = Exclude<Command, { type: "help" }>;
 
 /** Something that has arrived, or happened to the connection. */
 export interface Arrival {
@@ -172,6 +172,16 @@ export class Conversation {
   tell(to: string, text: string, label: string = text): Request {
     const ref = this.#newMessageId();
     return this.#speak({ type: "tell", to, text: plain(text), ref }, label);
+  }
+
+  /**
+   * Replies to whoever told something under this name, whatever they are called now.
+   *
+   * @throws {RangeError} if too much is not acknowledged
+   */
+  reply(to: string, text: string, label: string = text): Request {
+    const ref = this.#newMessageId();
+    return this.#speak({ type: "reply", to, text: plain(text), ref }, label);
   }
 
   /** Asks for something else. What `request` has as `ref` it is called if it is refused. */

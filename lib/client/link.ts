@@ -158,6 +158,18 @@ export class Link {
   }
 
   /**
+   * Replies to whoever told something under this name, whatever they are called now; now or as soon as there is a
+   * connection again.
+   *
+   * @param label what it is called if it is refused: its text by default
+   * @returns by what it is acknowledged
+   * @throws {RangeError} if too much is not acknowledged
+   */
+  reply(to: string, text: string, label: string = text): string {
+    return this.#send(this.#conversation.reply(to, text, label));
+  }
+
+  /**
    * Asks the server for something else. If it is refused, it is called what `request` has as `ref`.
    *
    * @returns whether there is a connection; without one it is not asked for

@@ -6,7 +6,7 @@
 import { type Command, LOBBY, type Message } from "../message.ts";
 
 /** A message to a room or to one member. Its `ref` is what the server acknowledges. */
-export type Spoken = Extract<Command, { type: "say" | "tell" }>;
+export type Spoken = Extract<Command, { type: "say" | "tell" | "reply" }>;
 
 /** A message that was said, and what it is called where it came from. */
 export interface Line {
@@ -40,7 +40,7 @@ export class Said {
   add(line: Line): void {
     const { spoken } = line;
     this.#waiting.set(spoken.ref, line);
-    if (spoken.type === "tell") return;
+    if (spoken.type !== "say") return;
     const { ref, room = LOBBY, text, action } = spoken;
     this.#unseen.set(ref, { room, text, action });
   }

@@ -26,6 +26,7 @@ export type Talkable = Pick<
   | "free"
   | "say"
   | "tell"
+  | "reply"
   | "ask"
 >;
 
@@ -35,7 +36,7 @@ export class Talk {
   #room: string = LOBBY;
   /** Where this person was before they wanted to join the room where they are now. */
   #before: string = LOBBY;
-  /** Who told this person something last. */
+  /** What they were called who told this person something last. */
   #teller: string | undefined;
 
   constructor(link: Talkable) {
@@ -110,7 +111,7 @@ export class Talk {
         if (this.#teller === undefined) {
           return this.#refuse("nobody has written to you", ref);
         }
-        this.#link.tell(this.#teller, command.text, ref);
+        this.#link.reply(this.#teller, command.text, ref);
         return this.#waiting();
       case "join": {
         const known = this.#link.find(command.room);
@@ -162,7 +163,7 @@ export class Talk {
       case "help":
         return undefined;
       case "reply":
-        return frameFault({ ...command, type: "tell", to: this.#teller ?? "" });
+        return frameFault({ ...command, to: this.#teller ?? "" });
       case "say":
       case "leave":
       case "who":
@@ -184,9 +185,6 @@ export class Talk {
         break;
       case "told":
         this.#teller = event.from;
-        break;
-      case "renamed":
-        if (event.from === this.#teller) this.#teller = event.to;
         break;
     }
   }

@@ -106,12 +106,13 @@ export class Hub {
     session?: string,
   ): Promise<Member> {
     const { rooms, refusals } = await this.#enterAll(hello, session);
-    const { connection } = member;
+    const { connection, arrivedAt } = member;
     if (connection) {
       this.#leave(member);
       member = this.#resume(connection, session) ??
         this.#begin(connection, hello, session, refusals);
-      const anew = this.#sitAll(member, connection.outbox, rooms, hello);
+      const start = { outbox: connection.outbox, arrivedAt };
+      const anew = this.#sitAll(member, start, rooms, hello);
       for (const event of [...refusals, this.#welcome(member), ...anew]) {
         tell(member, event);
       }
@@ -210,13 +211,14 @@ export class Hub {
   }
 
   /**
-   * Seats a program in all of `rooms`, in each where it had stopped reading.
+   * Seats a program in all of `rooms`, in each where it had stopped reading. Of the lobby it misses nothing since it
+   * arrived.
    *
    * @returns of which rooms the log is not the one that it had read
    */
   #sitAll(
     member: Member,
-    outbox: Outbox,
+    { outbox, arrivedAt }: { outbox: Outbox; arrivedAt: number },
     rooms: readonly Room[],
     { since = {} }: Hello,
   ): ChatEvent[] {
@@ -233,6 +235,9 @@ export class Hub {
       const start = isSame
         ? { behind: since.seq, resumes: true }
         : this.#seating.fromReplay(room);
+      if (!since && room === this.#rooms.lobby) {
+        start.behind = Math.min(start.behind, arrivedAt);
+      }
       const seat = member.seats.get(room);
       if (seat) room.move(seat, outbox, start);
       else this.#seating.sit(member, room, outbox, start);

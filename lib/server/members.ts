@@ -34,8 +34,8 @@ export interface Member extends Sitter {
   /** The last message of the lobby when they arrived. */
   readonly arrivedAt: number;
   readonly seats: Map<Room, Seat>;
-  /** Who told them something last. */
-  correspondent?: Member;
+  /** Who told them something, by the name that they had then; the last of them was the last. */
+  readonly correspondents: Map<string, Member>;
   /** Runs while their connection is lost. */
   hold?: ReturnType<typeof setTimeout>;
 }
@@ -89,6 +89,7 @@ export class Members implements Iterable<Member> {
       connection,
       arrivedAt,
       seats: new Map(),
+      correspondents: new Map(),
       ...(session === undefined ? {} : { session }),
     };
     this.#all.add(member);
@@ -96,14 +97,15 @@ export class Members implements Iterable<Member> {
     return member;
   }
 
-  /** Removes somebody: the name is free. Returns whether they were here. */
-  remove(member: Member): boolean {
-    if (!this.#all.delete(member)) return false;
+  /** Removes somebody: the name is free. */
+  remove(member: Member): void {
+    if (!this.#all.delete(member)) return;
     clearTimeout(member.hold);
     member.connection = undefined;
+    // Who is gone keeps nobody else who is gone.
+    member.correspondents.clear();
     if (member.name !== "") this.#names.delete(nameKey(member.name));
     if (member.session !== undefined) this.#sessions.delete(member.session);
-    return true;
   }
 
   /** Gives a member the name they wish for, or that of a guest; why not, if it is not the one they wished for. */

@@ -54,9 +54,12 @@ export class Batch {
     return this.#sealed;
   }
 
-  /** The events from `from` on. */
-  from(from: number): ChatEvent[] {
-    return this.#events.slice(from).filter((event) => event !== undefined);
+  /** Where in the stretch from `from` on there is something else than messages. */
+  *announcements(from: number): Generator<{ from: number; to: number }> {
+    for (let to = from; to < this.length; from = ++to) {
+      while (to < this.length && this.#events[to]?.type !== "message") to++;
+      if (from < to) yield { from, to };
+    }
   }
 
   /** Adds an event for everybody but its author. */

@@ -11,8 +11,12 @@ import type { Seat } from "./room.ts";
 /** How large a page may be, in bytes. */
 const PAGE_BYTES = 16 * 1024;
 
+/** How large one may be if more is said meanwhile: half of what may wait for whoever reads it. */
+const BUSY_PAGE_BYTES = 48 * 1024;
+
 /** How many messages are read for one page: as many as fit, if they are short. */
 const PAGE_MESSAGES = 128;
+const BUSY_PAGE_MESSAGES = 512;
 
 /** What a message takes in a page besides what it takes as JSON, in bytes. */
 const FRAME_BYTES = 64;
@@ -82,7 +86,8 @@ export class Reading {
         await this.#turns.ended();
         continue;
       }
-      // In a room in which much is said, pages grow: more than is said meanwhile, or it would never end.
+      // In a room in which much is said, pages grow: more than is said meanwhile, or it would never end. Where that
+      // is too much for anybody, it ends when less is said.
       const since = seat.behind;
       const meanwhile = room.seq - head;
       head = room.seq;
@@ -105,14 +110,14 @@ export class Reading {
     }
   }
 
-  /** The messages after `since` that fit in a page, and `least` of them if there are so many. */
+  /** The messages after `since` that fit in a page: in a larger one as long as they are not `least`. */
   async #page(room: string, since: number, least: number): Promise<Message[]> {
-    const limit = Math.max(PAGE_MESSAGES, least);
+    const limit = Math.min(Math.max(PAGE_MESSAGES, least), BUSY_PAGE_MESSAGES);
     const messages = await this.#log.read(room, { since, limit });
     let bytes = 0;
     const end = messages.findIndex((message, i) => {
       bytes += FRAME_BYTES + utf8Length(JSON.stringify(message));
-      return i >= Math.max(1, least) && bytes > PAGE_BYTES;
+      return i > 0 && bytes > (i < least ? BUSY_PAGE_BYTES : PAGE_BYTES);
     });
     return end < 0 ? messages : messages.slice(0, end);
   }

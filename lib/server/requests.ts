@@ -8,6 +8,7 @@ import {
   LOBBY,
   MAX_HISTORY,
   MAX_LISTED,
+  nameKey,
   type Refusal,
   utf8Length,
 } from "../message.ts";
@@ -21,6 +22,9 @@ import { Told } from "./told.ts";
 
 /** How many names of members or rooms are on one page: the longest ones take less than 16 KiB. */
 const PAGE_NAMES = 100;
+
+/** To how many of those who told somebody something they can reply. */
+const MAX_CORRESPONDENTS = 20;
 
 /** How many messages of history are shown if nobody says how many. */
 const DEFAULT_HISTORY = 20;
@@ -116,10 +120,14 @@ export class Requests {
     }
   }
 
-  #reply(member: Member, { text, ref }: Asking<"reply">): void {
-    const { correspondent } = member;
-    if (correspondent) return this.#tell(member, correspondent, { text, ref });
-    const reason = "nobody has told you anything yet";
+  #reply(member: Member, { to, text, ref }: Asking<"reply">): void {
+    const { correspondents } = member;
+    const receiver = to === undefined
+      ? [...correspondents.values()].at(-1)
+      : correspondents.get(nameKey(to));
+    if (receiver) return this.#tell(member, receiver, { text, ref });
+    const who = to === undefined ? "nobody" : `nobody called ${to}`;
+    const reason = `${who} has told you anything yet`;
     tell(member, refusal("name-unknown", reason, ref));
   }
 
@@ -135,7 +143,7 @@ export class Requests {
       if (fault) return tell(member, fault);
       const reached = this.#reach(member, receiver, ref);
       if ("code" in reached) return tell(member, reached);
-      reached.correspondent = member;
+      remember(reached.correspondents, member);
       const event = {
         type: "told",
         from: member.name,
@@ -267,6 +275,17 @@ export class Requests {
     if (name === undefined) return [...member.seats.values()].at(0);
     const room = this.#rooms.get(name);
     return room && member.seats.get(room);
+  }
+}
+
+/** The one who has told something just now is the last. */
+function remember(correspondents: Map<string, Member>, teller: Member): void {
+  const key = nameKey(teller.name);
+  correspondents.delete(key);
+  correspondents.set(key, teller);
+  for (const oldest of correspondents.keys()) {
+    if (correspondents.size <= MAX_CORRESPONDENTS) break;
+    correspondents.delete(oldest);
   }
 }
 

@@ -183,8 +183,8 @@ export class Room {
     if (behind === undefined) outbox?.add(this.#batch, seen);
     else {
       // The messages are read from the log, once they are there.
-      for (const event of this.#batch.from(seen)) {
-        if (event.type !== "message") outbox?.add(Batch.of(event));
+      for (const { from, to } of this.#batch.announcements(seen)) {
+        outbox?.add(this.#batch, from, to);
       }
     }
     seat.seen = this.said;

@@ -25,6 +25,8 @@ export class Rooms {
   readonly #maxRooms: number;
   readonly #rooms = new Map<string, Room>();
   readonly #opening = new Map<string, Promise<Room>>();
+  /** Why nothing can be stored at the moment. */
+  #fault: string | undefined;
   /** The rooms in which something has happened in this turn. */
   #stirred = new Set<Room>();
 
@@ -156,9 +158,15 @@ export class Rooms {
     let places: readonly Place[] = [];
     try {
       places = await this.#log.append(unstored.map(({ message }) => message));
+      if (this.#fault) log.info("what is said is stored again");
+      this.#fault = undefined;
     } catch (error) {
       const reason = describe(error);
-      log.error("cannot store what was said", { reason });
+      // Once, and not in every turn of a full disk.
+      if (reason !== this.#fault) {
+        log.error("cannot store what is said", { reason });
+      }
+      this.#fault = reason;
       refuse(unstored, reason);
     }
     let from = 0;
@@ -170,7 +178,8 @@ export class Rooms {
 
   #releaseEmpty(rooms: readonly Room[]): Promise<void> | undefined {
     const empty = rooms.filter((room) =>
-      room.count === 0 && room.expected === 0 && room !== this.lobby &&
+      room.count === 0 && room.expected === 0 && room.said === 0 &&
+      room !== this.lobby &&
       this.get(room.name) === room
     );
     if (empty.length === 0) return undefined;

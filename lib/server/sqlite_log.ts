@@ -31,7 +31,7 @@ export interface SqliteLogOptions {
   historyDays: number;
   /** How often older messages are deleted, in ms; an hour. */
   pruneEveryMs?: number;
-  /** How long to wait for another program that has locked the database, in ms; 1,000. Everything waits. */
+  /** How long to wait when the log is opened for another program that has locked it, in ms; 1,000. */
   lockedMs?: number;
   /** The time, in ms since 1970; the system's. */
   now?: () => number;
@@ -82,6 +82,12 @@ const encoder = new TextEncoder();
 
 /** How long the hash of a session is. */
 const SESSION_BYTES = 16;
+
+/** How long to wait later for another program that has locked the database, in ms: nobody is served meanwhile. */
+const LOCKED_LATER_MS = 20;
+
+/** How often it is made sure that the database is still where it was, in ms. */
+const CHECKED_EVERY_MS = 1000;
 
 /** A room that is open, and how far it reaches. */
 interface OpenRoom {
@@ -147,6 +153,9 @@ function prepare(db: DatabaseSync) {
 export class SqliteLog implements Log {
   readonly #lock: DatabaseSync;
   readonly #db: DatabaseSync;
+  readonly #file: string;
+  readonly #inode: number | null;
+  #checkedAt = 0;
   readonly #sql: Statements;
   readonly #rooms = new Map<string, OpenRoom>();
   readonly #historyMs: number;
@@ -158,10 +167,13 @@ export class SqliteLog implements Log {
   private constructor(
     lock: DatabaseSync,
     db: DatabaseSync,
+    file: string,
     { historyDays, now = Date.now }: SqliteLogOptions,
   ) {
     this.#lock = lock;
     this.#db = db;
+    this.#file = file;
+    this.#inode = inodeOf(file);
     this.#sql = prepare(db);
     this.#historyMs = historyDays * DAY_MS;
     this.#now = now;
@@ -191,7 +203,8 @@ export class SqliteLog implements Log {
       const log = explained("chat.db", () => {
         const db = connect("chat.db");
         migrate(db, migrations);
-        return new SqliteLog(lock, db, options);
+        db.exec(`PRAGMA busy_timeout = ${LOCKED_LATER_MS}`);
+        return new SqliteLog(lock, db, `${folder}/chat.db`, options);
       });
       void log.#keepPruning(options.pruneEveryMs);
       return log;
@@ -215,9 +228,10 @@ export class SqliteLog implements Log {
   append(messages: readonly NewMessage[]): Promise<Place[]> {
     return this.#do(() => {
       if (messages.length === 0) return [];
+      const now = this.#now();
+      this.#makeSureItIsThere(now);
       // The rooms' own counters move only when everything is stored.
       const ends = new Map<OpenRoom, { seq: number; time: number }>();
-      const now = this.#now();
       const places = this.#transaction(() => {
         const places = messages.map((message) => {
           const room = this.#opened(message.room);
@@ -308,6 +322,19 @@ export class SqliteLog implements Log {
       if (this.#closing) throw new LogError("the log is closed");
       return explained("the log", work);
     });
+  }
+
+  /**
+   * What is written to a file that was deleted, or replaced, is lost, and nobody would say so.
+   *
+   * @throws {LogError}
+   */
+  #makeSureItIsThere(now: number): void {
+    if (Math.abs(now - this.#checkedAt) < CHECKED_EVERY_MS) return;
+    if (inodeOf(this.#file) !== this.#inode) {
+      throw new LogError("chat.db is not there any more");
+    }
+    this.#checkedAt = now;
   }
 
   #transaction<T>(work: () => T): T {
@@ -408,6 +435,16 @@ export class SqliteLog implements Log {
         } while (deleted === PRUNED_AT_ONCE);
       }
     }
+  }
+}
+
+/** Which file it is: `null` if there is none, or the system does not say. */
+function inodeOf(file: string): number | null {
+  try {
+    return Deno.statSync(file).ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
   }
 }
 

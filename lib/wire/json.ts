@@ -75,7 +75,7 @@ const id = v.exactOptional(v.pipe(
   string,
   v.regex(
     /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,64}$/u,
-    "an id has 1 to 64 characters, and no control characters",
+    "an id has 1 to 64 characters, all of them visible",
   ),
 ));
 
@@ -147,6 +147,7 @@ const REQUESTS = {
   }),
   say: object({ type: v.literal("say"), id, room: word, text, action: flag }),
   tell: object({ type: v.literal("tell"), id, to: word, text }),
+  reply: object({ type: v.literal("reply"), id, to: word, text }),
   join: object({ type: v.literal("join"), id, room: word }),
   leave: object({ type: v.literal("leave"), id, room: word }),
   nick: object({ type: v.literal("nick"), id, name: word }),
@@ -324,10 +325,10 @@ export function render(event: ChatEvent): string {
 /**
  * What a client asks for as a frame, one line with its end.
  *
- * @throws {TypeError} if it does not say for which room, where a frame has to
+ * @throws {TypeError} if it does not say for which room or to whom, where a frame has to
  */
 export function write(
-  said: Hello | Exclude<Command, { type: "reply" | "help" }>,
+  said: Hello | Exclude<Command, { type: "help" }>,
 ): string {
   return `${JSON.stringify(request(said))}\n`;
 }
@@ -378,7 +379,7 @@ function isCode(code: string): code is Refusal["code"] {
 }
 
 function request(
-  said: Hello | Exclude<Command, { type: "reply" | "help" }>,
+  said: Hello | Exclude<Command, { type: "help" }>,
 ): Request {
   if (said.type === "hello") {
     const { type, ...hello } = said;
@@ -391,6 +392,11 @@ function request(
       const { action, ...rest } = asked;
       const room = roomOf(asked);
       return { ...head, ...rest, room, ...(action && { action }) };
+    }
+    case "reply": {
+      const { to } = asked;
+      if (to === undefined) throw new TypeError('"reply" to nobody');
+      return { ...head, ...asked, to };
     }
     case "leave":
     case "who":
