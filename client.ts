@@ -9,6 +9,7 @@ import { failure } from "./lib/flags.ts";
 import { Link } from "./lib/client/link.ts";
 import { clientOptions } from "./lib/client/options.ts";
 import { talkInPipe } from "./lib/client/pipe.ts";
+import { endSignal } from "./lib/client/signals.ts";
 import { talkInTerminal } from "./lib/client/terminal.ts";
 
 async function main(): Promise<number> {
@@ -22,13 +23,19 @@ async function main(): Promise<number> {
   // Whoever sits at a terminal can quit.
   const link = await Link.connect(isTerminal ? where : { ...where, retryMs });
   if (isTerminal) return await talkInTerminal(link);
-  const allTaken = await talkInPipe(link, {
+  const talking = talkInPipe(link, {
     input: Deno.stdin.readable,
     print: writeOut,
     notify: complain,
     lingerMs,
-  });
-  return allTaken ? 0 : 1;
+  }).then((allTaken) => allTaken ? 0 : 1);
+  const code = await Promise.race([
+    talking,
+    endSignal(new AbortController().signal),
+  ]);
+  // Whoever was interrupted has the name at once when they come back.
+  await link.leave();
+  return code;
 }
 
 function loginName(): string {

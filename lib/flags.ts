@@ -87,6 +87,13 @@ export function parseFlags<F extends Flags>(
   );
   if (valued) throw new UsageError(`--${valued} takes no value`);
 
+  // parseArgs takes an empty value for another argument; somebody's variable was not set.
+  const beforeEmpty = given[given.indexOf("") - 1] ?? "";
+  const [, word = ""] = /^--?(.+)$/.exec(beforeEmpty) ?? [];
+  const unset = alias[word] ?? word;
+  const flag = program.flags[unset];
+  if (flag && !isSwitch(flag)) readValue(unset, flag, "");
+
   const parsed = parseArgs(args, {
     string: [
       ...flags.flatMap(([name, flag]) => isSwitch(flag) ? [] : name),

@@ -237,6 +237,11 @@ class Server implements AsyncDisposable {
     this.#flags = flags;
   }
 
+  /** What it logs up to the line that matches. */
+  async logsUntil(mark: RegExp): Promise<string[]> {
+    return await this.#program?.errors.until(mark) ?? [];
+  }
+
   async start(): Promise<void> {
     this.#program = serverProgram("--port", "0", ...this.#flags);
     this.port = await listening(this.#program);
@@ -516,6 +521,13 @@ testUnless(
     assertEquals(
       (await nc.line())?.slice(0, 12),
       `<ann> ${id} xxxxxx`.slice(0, 12),
+    );
+    // Not for every message, but when it begins and when it ends.
+    const logged = await server.logsUntil(/what is said is stored again$/);
+    assertEquals(
+      logged.filter((line) => line.includes("store"))
+        .map((line) => line.replace(/^\S+ /, "")),
+      ['error cannot store what is said reason="the disk is full"'],
     );
     await server.end("SIGKILL");
     const log = await SqliteLog.open(data, { historyDays: 0 });

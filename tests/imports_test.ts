@@ -229,12 +229,14 @@ Deno.test("Only the entry files print or exit", async () => {
   assertEquals(await filesWith(/\bconsole\.|Deno\.exit/), []);
 });
 
-Deno.test("Only terminal.ts touches the terminal", async () => {
+Deno.test("Only terminal.ts touches the terminal, and only signals.ts waits for signals", async () => {
   assertEquals(
-    await filesWith(
-      /Deno\.(stdin|stdout|stderr|consoleSize|addSignalListener)/,
-    ),
+    await filesWith(/Deno\.(stdin|stdout|stderr|consoleSize)/),
     ["lib/client/terminal.ts"],
+  );
+  assertEquals(
+    await filesWith(/Deno\.addSignalListener/),
+    ["lib/client/signals.ts"],
   );
 });
 

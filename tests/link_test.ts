@@ -522,6 +522,23 @@ Deno.test("Link.end() quits once everything is acknowledged, and then ends with 
   assertEquals(await bot.frame(), undefined);
 });
 
+Deno.test("Link.leave() quits at once, whatever is not acknowledged, and closes", async () => {
+  using server = new FakeServer();
+  const { link, ear, bot } = await linked(server);
+  const id = link.say("x");
+  await link.leave();
+  assertEquals(
+    [await bot.frame(), await bot.frame(), await bot.frame()],
+    [
+      { type: "say", id, room: LOBBY, text: "x" },
+      { type: "quit" },
+      undefined,
+    ],
+  );
+  await ear.end;
+  await link.leave();
+});
+
 Deno.test("Link ends well if it is lost when it quits, and everything is acknowledged", async () => {
   using server = new FakeServer();
   const { link, ear, bot } = await linked(server);

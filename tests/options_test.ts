@@ -62,10 +62,14 @@ Deno.test("serverOptions() says in one line what is wrong with a command line", 
     [["--prot=1"], "unknown flag --prot"],
     [["-x"], "unknown flag -x"],
     [["--no-port"], "unknown flag --no-port"],
-    [
-      ["--data="],
+    ...[["--data="], ["--data", ""], ["-d", ""]].map((
+      args,
+    ): [string[], string] => [
+      args,
       "--data needs a value: folder to keep the messages in (default: in memory)",
-    ],
+    ]),
+    [["data", ""], 'unexpected argument "data"'],
+    [[""], 'unexpected argument ""'],
     [
       ["--history-days", "x"],
       '--history-days "x" will not do: it is a whole number from 0 to 36500',

@@ -524,11 +524,29 @@ testUnless(
 );
 
 testUnless(
+  Deno.build.os === "windows" ? "there are no such signals" : undefined,
+  "chat-client leaves the room at once when it is told to end",
+  async () => {
+    for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+      await using room = await Room.open();
+      using ann = await room.enter("ann");
+      await using client = clientProgram("bob", String(room.server.port));
+      await client.out.next();
+      await client.write("hi\n");
+      await ann.until("<bob> hi");
+      client.signal(signal);
+      assertEquals(await client.exit(), code);
+      // It has quit, or its name would be held.
+      assertEquals(await ann.line(), "[bob] is offline");
+    }
+  },
+);
+
+testUnless(
   without("head"),
   "chat-client says in one line that nobody reads what it prints",
   async () => {
-    // A session that is lost is waited for before the others are told.
-    await using room = await Room.open({ holdMs: 0 });
+    await using room = await Room.open();
     using ann = await room.enter("ann");
     await using shell = new Program("sh", [
       "-c",

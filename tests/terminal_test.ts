@@ -351,6 +351,8 @@ for (
         lines.at(-1)!.startsWith("exit")
       );
       assertEquals(lines.slice(-2), ["you> half a li", `exit ${code}, sane`]);
+      // It has quit, or its name would be held.
+      assertEquals(await bob.line(), "[ann] is offline");
     },
   );
 }

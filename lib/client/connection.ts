@@ -52,7 +52,8 @@ export class Connection {
   readonly #buffer = new Uint8Array(64 * 1024);
   readonly #patience: Patience;
   #outgoing = "";
-  #isWriting = false;
+  /** Resolves when all is written, or nothing more ever will be. */
+  #writing: Promise<void> | undefined;
   #isClosed = false;
   #isWatched = false;
   #isSilent = false;
@@ -73,7 +74,16 @@ export class Connection {
   /** Sends text after all that was sent before. That it cannot be sent is found out by reading. */
   send(text: string): void {
     this.#outgoing += text;
-    if (!this.#isWriting) void this.#write();
+    this.#writing ??= this.#write();
+  }
+
+  /** Sends text as the last thing, and closes when it is written, or after so many ms. */
+  async finish(text: string, ms: number): Promise<void> {
+    this.send(text);
+    const timer = setTimeout(() => this.close(), ms);
+    await this.#writing;
+    clearTimeout(timer);
+    this.close();
   }
 
   /**
@@ -136,7 +146,6 @@ export class Connection {
   }
 
   async #write(): Promise<void> {
-    this.#isWriting = true;
     try {
       while (this.#outgoing !== "") {
         let bytes = encoder.encode(this.#outgoing);
@@ -145,7 +154,7 @@ export class Connection {
           bytes = bytes.subarray(await this.#socket.write(bytes));
         }
       }
-      this.#isWriting = false;
+      this.#writing = undefined;
     } catch {
       // Nothing more is written, and reading ends, too.
     }

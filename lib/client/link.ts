@@ -42,6 +42,8 @@ export interface LinkOptions extends Address, ConversationOptions {
   welcomeMs?: number;
   /** How long the server may take to say farewell after {@linkcode Link.end}, in ms: 10,000 by default. */
   closingMs?: number;
+  /** How long {@linkcode Link.leave} may take, in ms: 1000 by default. */
+  leavingMs?: number;
   /** After how much silence the server is asked whether it is there, in ms: 30,000 by default. */
   pingMs?: number;
   /** After how much silence the connection is lost, in ms: 75,000 by default. */
@@ -56,9 +58,12 @@ const DEFAULTS = {
   random: Math.random,
   welcomeMs: 10_000,
   closingMs: 10_000,
+  leavingMs: 1000,
   pingMs: 30_000,
   silentMs: 75_000,
 };
+
+const QUIT = write({ type: "quit", ref: "" });
 
 /** A conversation with a server, through one connection after the other. */
 export class Link {
@@ -235,7 +240,7 @@ export class Link {
       }
     } finally {
       this.#hasFinished = true;
-      this.close();
+      await this.leave();
       this.#wake();
     }
   }
@@ -249,6 +254,15 @@ export class Link {
     if (!this.#connection) return this.#over.abort();
     this.#connection.hurry();
     this.#quitWhenDone();
+  }
+
+  /** Leaves at once, whatever is not acknowledged: the name is free. Ends {@linkcode receive}. */
+  async leave(): Promise<void> {
+    this.#over.abort();
+    const connection = this.#connection;
+    if (!connection || this.#hasQuit) return this.close();
+    this.#hasQuit = true;
+    await connection.finish(QUIT, this.#options.leavingMs);
   }
 
   /** Breaks it off, which ends {@linkcode receive}. */
@@ -265,7 +279,7 @@ export class Link {
   #quitWhenDone(): void {
     if (!this.#isEnding || this.#hasQuit || this.unacknowledged > 0) return;
     this.#hasQuit = true;
-    this.#connection?.send(write({ type: "quit", ref: "" }));
+    this.#connection?.send(QUIT);
   }
 
   /** Resolves when something has changed; to be asked again after that. */

@@ -3,7 +3,6 @@
  * terminal: whatever happens, it is given back as it was.
  */
 
-import { constants } from "node:os";
 import { InputLine } from "./input_line.ts";
 import {
   type Key,
@@ -14,28 +13,8 @@ import {
 } from "./keys.ts";
 import type { Link } from "./link.ts";
 import { type Canvas, Screen } from "./screen.ts";
+import { endSignal, onSignal } from "./signals.ts";
 import { Talk } from "./talk.ts";
-
-/** The signals that would end the program with the terminal in raw mode. A system may lack some of them. */
-const END_SIGNALS: readonly Deno.Signal[] = [
-  "SIGABRT",
-  "SIGALRM",
-  "SIGHUP",
-  "SIGINT",
-  "SIGIO",
-  "SIGPROF",
-  "SIGPWR",
-  "SIGQUIT",
-  "SIGSTKFLT",
-  "SIGSYS",
-  "SIGTERM",
-  "SIGTRAP",
-  "SIGUSR1",
-  "SIGUSR2",
-  "SIGVTALRM",
-  "SIGXCPU",
-  "SIGXFSZ",
-];
 
 /** The signals that would stop the program with the terminal in raw mode: they do nothing. */
 const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGTSTP", "SIGTTIN", "SIGTTOU"];
@@ -54,19 +33,11 @@ export async function talkInTerminal(link: Link): Promise<number> {
   const input = new InputLine();
   const talk = new Talk(link);
   const listening = new AbortController();
-  const signalled = Promise.withResolvers<number>();
-  const numbers = new Map(Object.entries(constants.signals));
-  for (const signal of END_SIGNALS) {
-    onSignal(
-      signal,
-      () => signalled.resolve(128 + (numbers.get(signal) ?? 0)),
-      listening.signal,
-    );
-  }
+  const signalled = endSignal(listening.signal);
   for (const signal of STOP_SIGNALS) {
     onSignal(signal, () => {}, listening.signal);
   }
-  let receiving;
+  let receiving, code;
   try {
     Deno.stdin.setRaw(true);
     CANVAS.write(MARK_PASTES);
@@ -74,14 +45,14 @@ export async function talkInTerminal(link: Link): Promise<number> {
     onSignal("SIGWINCH", () => screen.draw(input), listening.signal);
     receiving = printArrivals(link, talk, screen, input);
     const typing = obeyKeys(link, talk, screen, input);
-    const code = await Promise.race([receiving, typing, signalled.promise]);
-    if (code !== undefined) return code;
+    code = await Promise.race([receiving, typing, signalled]);
   } finally {
     listening.abort();
     giveBack(screen, input);
   }
-  await receiving;
-  return 0;
+  if (code === undefined) await receiving;
+  else await link.leave();
+  return code ?? 0;
 }
 
 async function printArrivals(
@@ -159,22 +130,6 @@ function giveBack(screen: Screen, input: InputLine): void {
     } catch (error) {
       if (!(error instanceof Error)) throw error;
     }
-  }
-}
-
-function onSignal(
-  name: Deno.Signal,
-  handler: () => void,
-  until: AbortSignal,
-): void {
-  try {
-    Deno.addSignalListener(name, handler);
-    until.addEventListener(
-      "abort",
-      () => Deno.removeSignalListener(name, handler),
-    );
-  } catch {
-    // This system has no such signal.
   }
 }
 
