@@ -386,6 +386,38 @@ Deno.test("A program that comes anew is not told of a gap", async () => {
   );
 });
 
+Deno.test("A program that comes anew is told of a gap once it has begun to read", async () => {
+  const log = new SlowLog({ keep: 300 });
+  const house = await House.open(log, { replay: 300 });
+  const ann = await house.enter("ann");
+  const talk = async (from: number, to: number) => {
+    for (let i = from; i <= to; i++) house.say(ann, `${i}`);
+    await house.settle();
+  };
+  await talk(1, 300);
+  const pages = [log.hold("read"), log.hold("read")];
+  const bot = await house.program();
+  pages[0]!.release();
+  await pages[1]!.reached;
+  await talk(301, 600);
+  pages[1]!.release();
+  await house.settle();
+  const read = bot.events().flatMap((event) =>
+    event.type === "gap"
+      ? [`${event.from} to ${event.to}`]
+      : event.type === "message"
+      ? [event.text]
+      : []
+  );
+  const page = read.findIndex((text) => text.includes("to"));
+  assert(page > 0);
+  assertEquals(read, [
+    ...Array.from({ length: page }, (_, i) => `${1 + i}`),
+    `${page + 1} to 300`,
+    ...Array.from({ length: 300 }, (_, i) => `${301 + i}`),
+  ]);
+});
+
 Deno.test("A room that somebody is about to enter is kept for them", async () => {
   const log = new SlowLog();
   const house = await House.open(log);

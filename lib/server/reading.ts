@@ -105,6 +105,7 @@ export class Reading {
         outbox.tell({ type: "gap", room: room.name, ...gap });
       }
       seat.behind = messages.at(-1)?.seq ?? head;
+      seat.resumes = true;
       outbox.tell(Batch.of(...messages.map(asEvent)));
       if (!room.goLive(seat)) await outbox.answered();
     }
