@@ -22,20 +22,24 @@ async function main(): Promise<number> {
   const { retryMs, lingerMs, ...where } = options;
   // Whoever sits at a terminal can quit.
   const link = await Link.connect(isTerminal ? where : { ...where, retryMs });
-  if (isTerminal) return await talkInTerminal(link);
-  const talking = talkInPipe(link, {
+  try {
+    return isTerminal
+      ? await talkInTerminal(link)
+      : await Promise.race([talk(link, lingerMs), endSignal()]);
+  } finally {
+    // However it ended: whoever comes back has the name at once.
+    await link.leave();
+  }
+}
+
+async function talk(link: Link, lingerMs: number): Promise<number> {
+  const allTaken = await talkInPipe(link, {
     input: Deno.stdin.readable,
     print: writeOut,
     notify: complain,
     lingerMs,
-  }).then((allTaken) => allTaken ? 0 : 1);
-  const code = await Promise.race([
-    talking,
-    endSignal(new AbortController().signal),
-  ]);
-  // Whoever was interrupted has the name at once when they come back.
-  await link.leave();
-  return code;
+  });
+  return allTaken ? 0 : 1;
 }
 
 function loginName(): string {

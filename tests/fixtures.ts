@@ -280,10 +280,17 @@ export class Visitor implements Disposable {
     }
   }
 
-  /** Takes a name as the first thing, and reads the welcome. */
+  /**
+   * Takes a name as the first thing, and reads the welcome. On a machine that is very busy, a server that waits for
+   * it only so long may have welcomed a guest.
+   */
   async enter(name: string): Promise<void> {
     await this.send(`/nick ${name}\n`);
-    await this.#lines.until(new RegExp(`^-- welcome, you are ${name};`));
+    await this.#lines.until(
+      new RegExp(
+        `^-- welcome, you are ${name};|^\\[guest\\d+\\] is now \\[${name}\\]$`,
+      ),
+    );
   }
 
   /** The next line, without its LF. */

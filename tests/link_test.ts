@@ -201,14 +201,21 @@ Deno.test("Link.connect() says in one line why there is no link", async () => {
 Deno.test("Link.connect() gives up where nobody listens, and where nobody says welcome", async () => {
   using server = new FakeServer();
   const { port } = server;
-  const connecting = connect(server, { welcomeMs: 500 });
-  const bot = await server.accept();
-  await assertRejects(
-    () => connecting,
-    LinkError,
-    `cannot connect to 127.0.0.1:${port}: it does not speak as chat-server does`,
-  );
-  await bot.rest();
+  const reasons = [
+    ["", "no answer within 0.5 s"],
+    ["220 mail\n", "it does not speak as chat-server does"],
+  ] as const;
+  for (const [greeting, reason] of reasons) {
+    const connecting = connect(server, { welcomeMs: 500 });
+    const bot = await server.accept();
+    await bot.visitor.send(greeting);
+    await assertRejects(
+      () => connecting,
+      LinkError,
+      `cannot connect to 127.0.0.1:${port}: ${reason}`,
+    );
+    await bot.rest().catch(() => {});
+  }
   server.close();
   await assertRejects(
     () => connect({ port }),

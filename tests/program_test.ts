@@ -248,7 +248,7 @@ Deno.test("A program replies to whoever told it something under a name, and to n
   assertEquals(await bot.heard(), [
     { type: "ack", id: "a" },
     { type: "ack", id: "a" },
-    refusal("b", "nobody called bob has told you anything yet"),
+    refusal("b", "it is not known who told you something as bob"),
   ]);
   assertEquals((await ann.heard()).at(-1), "[bot -> you] psst");
   await ann.send("/quit\n");
@@ -256,7 +256,7 @@ Deno.test("A program replies to whoever told it something under a name, and to n
   await bot.heard();
   await bot.send(reply("ann", "c"));
   assertEquals(await bot.heard(), [
-    refusal("c", "nobody of that name is here"),
+    refusal("c", "whoever told you that has left"),
   ]);
   assertEquals((await other.heard()).filter((line) => /psst/.test(line)), []);
 });

@@ -214,7 +214,7 @@ Deno.test("/reply goes to who told something last, whatever they are called now,
   await quiet(bob, other);
   await bob.send("/reply still there?\n");
   assertEquals(await bob.heard(), [
-    "-- refused (nobody of that name is here): /reply still there?",
+    "-- refused (whoever told you that has left): /reply still there?",
   ]);
   assertEquals(await another.heard(), []);
 });

@@ -55,6 +55,9 @@ export class Connection {
   /** Resolves when all is written, or nothing more ever will be. */
   #writing: Promise<void> | undefined;
   #isClosed = false;
+  #isFinishing = false;
+  /** Whether anything has come. */
+  hasHeard = false;
   #isWatched = false;
   #isSilent = false;
   #pinging: ReturnType<typeof setTimeout> | undefined;
@@ -77,11 +80,14 @@ export class Connection {
     this.#writing ??= this.#write();
   }
 
-  /** Sends text as the last thing, and closes when it is written, or after so many ms. */
+  /** Sends text as the last thing, and closes when the other side has, or after so many ms. */
   async finish(text: string, ms: number): Promise<void> {
+    this.#isFinishing = true;
     this.send(text);
     const timer = setTimeout(() => this.close(), ms);
     await this.#writing;
+    // Closing with something unread would reset the connection, and take with it what was not read at the other end.
+    while (await this.#discard());
     clearTimeout(timer);
     this.close();
   }
@@ -93,7 +99,9 @@ export class Connection {
    * @throws {Lost}
    */
   async read(): Promise<string[] | undefined> {
-    const count = await this.#readBytes();
+    let count;
+    do count = await this.#readBytes(); while (this.#isFinishing && count);
+    this.hasHeard ||= count !== null;
     // A line without its end may have been cut off.
     if (count === null) return undefined;
     this.#pingLater();
@@ -142,6 +150,14 @@ export class Connection {
     } finally {
       clearTimeout(silence);
       this.#patience.rest();
+    }
+  }
+
+  async #discard(): Promise<boolean> {
+    try {
+      return await this.#socket.read(new Uint8Array(64 * 1024)) !== null;
+    } catch {
+      return false;
     }
   }
 

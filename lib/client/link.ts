@@ -429,7 +429,7 @@ export class Link {
       if (!(error instanceof Lost)) throw error;
       const reason = !trying.signal.aborted
         ? error.message
-        : connection
+        : connection?.hasHeard
         ? "it does not speak as chat-server does"
         : `no answer within ${ms / 1000} s`;
       const where = formatAddress(this.#options);

@@ -24,7 +24,9 @@ const END_SIGNALS: readonly Deno.Signal[] = [
 ];
 
 /** Resolves when such a signal comes, with the exit code that tells which. */
-export function endSignal(until: AbortSignal): Promise<number> {
+export function endSignal(
+  until: AbortSignal = new AbortController().signal,
+): Promise<number> {
   const numbers = new Map(Object.entries(constants.signals));
   return new Promise((resolve) => {
     for (const name of END_SIGNALS) {

@@ -51,7 +51,6 @@ export async function talkInTerminal(link: Link): Promise<number> {
     giveBack(screen, input);
   }
   if (code === undefined) await receiving;
-  else await link.leave();
   return code ?? 0;
 }
 

@@ -25,6 +25,8 @@ const FRAME_BYTES = 64;
 export class Reading {
   readonly #log: Log;
   readonly #turns: Turns;
+  /** The last page that is on its way to each. */
+  readonly #pages = new WeakMap<Outbox, Promise<void>>();
 
   constructor(log: Log, turns: Turns) {
     this.#log = log;
@@ -78,17 +80,14 @@ export class Reading {
     const { room, outbox } = seat;
     if (!outbox) return;
     let head = room.seq;
-    // They may leave at any time, or come back through another connection and begin anew.
-    const isThere = () => room.has(seat) && seat.outbox === outbox;
-    while (seat.behind !== undefined && isThere() && !room.goLive(seat)) {
-      if (seat.behind >= room.seq) {
-        // Something is being said just now.
-        await this.#turns.ended();
-        continue;
-      }
+    // They may leave at any time, be lost, or come back through another connection and begin anew.
+    const isThere = () =>
+      room.has(seat) && seat.outbox === outbox && !outbox.isEnded;
+    const readPage = async () => {
+      const since = seat.behind;
+      if (since === undefined || !isThere()) return;
       // In a room in which much is said, pages grow: more than is said meanwhile, or it would never end. Where that
       // is too much for anybody, it ends when less is said.
-      const since = seat.behind;
       const meanwhile = room.seq - head;
       head = room.seq;
       let messages;
@@ -107,8 +106,21 @@ export class Reading {
       seat.behind = messages.at(-1)?.seq ?? head;
       seat.resumes = true;
       outbox.tell(Batch.of(...messages.map(asEvent)));
-      if (!room.goLive(seat)) await outbox.answered();
+    };
+    while (seat.behind !== undefined && isThere() && !room.goLive(seat)) {
+      // If they have read all of it, something is being said just now.
+      if (seat.behind >= room.seq) await this.#turns.ended();
+      else await this.#inTurn(outbox, readPage);
     }
+  }
+
+  /** Does this once all pages before it are written: one at a time, in however many rooms somebody reads on. */
+  #inTurn(outbox: Outbox, readPage: () => Promise<void>): Promise<void> {
+    const before = this.#pages.get(outbox) ?? Promise.resolve();
+    const page = before.then(() => outbox.answered()).then(readPage);
+    // Who waits for it next does not mind how it ends.
+    this.#pages.set(outbox, page.catch(() => {}));
+    return page;
   }
 
   /** The messages after `since` that fit in a page: in a larger one as long as they are not `least`. */

@@ -121,13 +121,19 @@ export class Requests {
   }
 
   #reply(member: Member, { to, text, ref }: Asking<"reply">): void {
-    const { correspondents } = member;
+    const { correspondents, session } = member;
     const receiver = to === undefined
       ? [...correspondents.values()].at(-1)
       : correspondents.get(nameKey(to));
-    if (receiver) return this.#tell(member, receiver, { text, ref });
-    const who = to === undefined ? "nobody" : `nobody called ${to}`;
-    const reason = `${who} has told you anything yet`;
+    const isThere = receiver && this.#members.has(receiver);
+    if (isThere || this.#told.has(session, ref)) {
+      return this.#tell(member, receiver, { text, ref });
+    }
+    const reason = receiver
+      ? "whoever told you that has left"
+      : to === undefined
+      ? "nobody has told you anything yet"
+      : `it is not known who told you something as ${to}`;
     tell(member, refusal("name-unknown", reason, ref));
   }
 
