@@ -594,3 +594,15 @@ Deno.test("Conversation says a reply again until it is acknowledged, and waits t
   ann.take({ type: "ack", ref: reply.ref });
   assertEquals(ann.open(), []);
 });
+
+Deno.test("Conversation tells once that somebody is offline, whichever rooms one shares with them", () => {
+  const ann = conversation([state(LOBBY, 0), state("dev", 0)]);
+  const offline = (room: string): ChatEvent => ({
+    type: "offline",
+    room,
+    name: "bob",
+  });
+  const joined: ChatEvent = { type: "joined", room: LOBBY, name: "bob" };
+  assertEquals(shown(ann, offline(LOBBY), offline("dev")), [offline(LOBBY)]);
+  assertEquals(shown(ann, joined, offline(LOBBY)), [joined, offline(LOBBY)]);
+});

@@ -527,17 +527,25 @@ testUnless(
   Deno.build.os === "windows" ? "there are no such signals" : undefined,
   "chat-client leaves the room at once when it is told to end",
   async () => {
-    for (const [signal, code] of [["SIGINT", 130], ["SIGTERM", 143]] as const) {
+    const long = `${"x".repeat(1000)}\n`.repeat(5000);
+    for (
+      const [signal, code, input] of [
+        ["SIGINT", 130, "hi\n"],
+        ["SIGTERM", 143, "hi\n"],
+        ["SIGINT", 130, `hi\n${long}`],
+      ] as const
+    ) {
       await using room = await Room.open();
       using ann = await room.enter("ann");
       await using client = clientProgram("bob", String(room.server.port));
       await client.out.next();
-      await client.write("hi\n");
+      const written = client.write(input).catch(() => {});
       await ann.until("<bob> hi");
       client.signal(signal);
       assertEquals(await client.exit(), code);
+      await written;
       // It has quit, or its name would be held.
-      assertEquals(await ann.line(), "[bob] is offline");
+      await ann.until("[bob] is offline");
     }
   },
 );

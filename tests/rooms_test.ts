@@ -48,6 +48,22 @@ Deno.test("/leave goes back to the lobby, which cannot be left", async () => {
   assertEquals(await bob.heard(), []);
 });
 
+Deno.test("/leave and /who may name a room", async () => {
+  await using room = await Room.open();
+  using ann = await room.enter("ann");
+  using bob = await room.enter("bob");
+  await ann.send("/join dev\n");
+  await quiet(ann, bob);
+  await bob.send("/who Dev\n/who nowhere\n/leave dev\n");
+  assertEquals(await bob.heard(), [
+    "-- 1 here: ann",
+    "-- nobody is there",
+    "-- refused (you are not in dev): /leave dev",
+  ]);
+  await ann.send("/leave Dev\n");
+  assertEquals(await ann.heard(), ["-- you are in lobby; 1 other is here"]);
+});
+
 Deno.test("/join of the room one is in changes nothing", async () => {
   await using room = await Room.open();
   using ann = await room.enter("ann");

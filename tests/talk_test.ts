@@ -92,6 +92,8 @@ Deno.test("Talk.obey() says what is typed in the current room, and does what com
     "/nick al",
     "/rooms",
     "/who",
+    "/who ops",
+    "/leave ops",
     "/history 5",
     " ",
   ];
@@ -108,6 +110,8 @@ Deno.test("Talk.obey() says what is typed in the current room, and does what com
     { type: "nick", name: "al", ref: "/nick al" },
     { type: "rooms", ref: "/rooms" },
     { type: "who", room, ref: "/who" },
+    { type: "who", room: "ops", ref: "/who ops" },
+    { type: "leave", room: "ops", ref: "/leave ops" },
     { type: "history", room, limit: 5, ref: "/history 5" },
   ]);
 });
@@ -123,14 +127,14 @@ Deno.test("Talk.obey() says nothing in the old room after /join or /leave, howev
   for (const line of ["/join New", "hi", "/join two", "hi"]) {
     assertEquals(talk.obey(line).show, []);
   }
-  assertEquals(talk.obey("/leave").show, ["-- you are in lobby"]);
+  assertEquals(talk.obey("/leave Two").show, ["-- you are in lobby"]);
   talk.obey("hi");
   assertEquals(link.asked.splice(0), [
     join("New"),
     say("New"),
     join("two"),
     say("two"),
-    { type: "leave", room: "two", ref: "/leave" },
+    { type: "leave", room: "Two", ref: "/leave Two" },
     say("lobby"),
   ]);
 });
@@ -205,7 +209,8 @@ Deno.test("Talk.show() puts the name of the room before what happens in another 
   const elsewhere: [ChatEvent, string][] = [
     [said("lobby", "hi"), "lobby: <bob> hi"],
     [{ type: "joined", room: "lobby", name: "cy" }, "lobby: [cy] entered room"],
-    [{ type: "offline", room: "lobby", name: "cy" }, "lobby: [cy] is offline"],
+    [{ type: "left", room: "lobby", name: "cy" }, "lobby: [cy] left room"],
+    [{ type: "offline", room: "lobby", name: "cy" }, "[cy] is offline"],
     [
       { type: "gap", room: "lobby", from: 1, to: 2 },
       "lobby: -- 2 messages are no longer kept",

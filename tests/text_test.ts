@@ -281,6 +281,8 @@ Deno.test("parse() reads every command of the help, and the help names every com
     ["/rooms", { type: "rooms", ref: "/rooms" }],
     ["/join dev", { type: "join", room: "dev", ref: "/join dev" }],
     ["/leave", { type: "leave", ref: "/leave" }],
+    ["/leave dev", { type: "leave", room: "dev", ref: "/leave dev" }],
+    ["/who dev", { type: "who", room: "dev", ref: "/who dev" }],
     ["/history", { type: "history", limit: 20, ref: "/history" }],
     ["/HISTORY 1 ", { type: "history", limit: 1, ref: "/HISTORY 1 " }],
     ["/history 1000", { type: "history", limit: 1000, ref: "/history 1000" }],

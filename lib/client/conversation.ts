@@ -363,9 +363,10 @@ export class Conversation {
         if (event.state) this.#comeInto(event.state);
         this.#joining.delete(nameKey(event.room));
         return true;
-      case "left":
       case "offline":
-        this.#people.go(event.room, event.name);
+        return this.#people.vanish(event.room, event.name);
+      case "left":
+        this.#people.leave(event.room, event.name);
         if (event.name !== this.#name) return true;
         this.#leave(event.room);
         return false;

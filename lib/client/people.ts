@@ -9,8 +9,8 @@ interface Present {
   before: ReadonlySet<string>;
 }
 
-/** So many new names are remembered. */
-const MAX_RENAMES = 1000;
+/** So many new names, and so many who are gone, are remembered. */
+const MAX_REMEMBERED = 1000;
 
 /** The members of some rooms. */
 export class People {
@@ -18,6 +18,8 @@ export class People {
   readonly #now: () => number;
   readonly #rooms = new Map<string, Present>();
   readonly #renames = new Map<string, string>();
+  /** Who is offline, and has not come back. */
+  readonly #offline = new Set<string>();
   #returningUntil = 0;
 
   /**
@@ -32,6 +34,7 @@ export class People {
   /** A connection begins. Where a server has been started again, everybody comes back one by one. */
   begin(): void {
     this.#renames.clear();
+    this.#offline.clear();
     this.#returningUntil = this.#now() + this.#returningMs;
   }
 
@@ -51,20 +54,31 @@ export class People {
     const present = this.#rooms.get(room);
     present?.names.add(name);
     this.#renames.delete(name);
+    this.#offline.delete(name);
     return this.#now() >= this.#returningUntil || !present?.before.has(name);
   }
 
-  /** Somebody goes. */
-  go(room: string, name: string): void {
+  /** Somebody leaves a room. */
+  leave(room: string, name: string): void {
     this.#rooms.get(room)?.names.delete(name);
+  }
+
+  /** Somebody is offline; returns whether that is news. Every room that one shares with them tells it. */
+  vanish(room: string, name: string): boolean {
+    this.leave(room, name);
+    if (this.#offline.has(name)) return false;
+    if (this.#offline.size >= MAX_REMEMBERED) this.#offline.clear();
+    this.#offline.add(name);
+    return true;
   }
 
   /** Somebody has a new name; returns whether that is news. Every room that one shares with them tells it. */
   rename(room: string, from: string, to: string): boolean {
     const names = this.#rooms.get(room)?.names;
     if (names?.delete(from)) names.add(to);
+    this.#offline.delete(to);
     if (this.#renames.get(from) === to) return false;
-    if (this.#renames.size >= MAX_RENAMES) this.#renames.clear();
+    if (this.#renames.size >= MAX_REMEMBERED) this.#renames.clear();
     this.#renames.delete(to);
     this.#renames.set(from, to);
     return true;

@@ -123,13 +123,14 @@ export class Talk {
         return this.#ask(command);
       }
       case "leave": {
-        const refused = this.#ask({ ...command, room });
-        if (refused.length > 0 || room === LOBBY) return refused;
-        return [this.#enter(LOBBY)];
+        const left = command.room ?? room;
+        const refused = this.#ask({ ...command, room: left });
+        const stays = left === LOBBY || nameKey(left) !== nameKey(room);
+        return refused.length > 0 || stays ? refused : [this.#enter(LOBBY)];
       }
       case "who":
       case "history":
-        return this.#ask({ ...command, room });
+        return this.#ask({ room, ...command });
       case "rooms":
       case "nick":
       case "ping":
@@ -168,7 +169,7 @@ export class Talk {
       case "leave":
       case "who":
       case "history":
-        return frameFault({ ...command, room: this.#room });
+        return frameFault({ room: this.#room, ...command });
       default:
         return frameFault(command);
     }
@@ -191,8 +192,9 @@ export class Talk {
 
   #lines(event: ChatEvent): string[] {
     const lines = render(event).split("\n").slice(0, -1);
-    // A new name is told once, whichever rooms one shares with somebody.
-    const isElsewhere = "room" in event && event.type !== "renamed" &&
+    // These are told once, whichever rooms one shares with somebody.
+    const isOfNoRoom = event.type === "renamed" || event.type === "offline";
+    const isElsewhere = !isOfNoRoom && "room" in event &&
       event.room !== undefined && event.room !== this.#room;
     return isElsewhere ? lines.map((line) => `${event.room}: ${line}`) : lines;
   }

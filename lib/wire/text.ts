@@ -57,8 +57,10 @@ const COMMANDS: readonly TextCommand[] = [
   },
   {
     name: "who",
-    help: "who is here",
-    command: (_, ref) => ({ type: "who", ref }),
+    argument: "[ROOM]",
+    optional: true,
+    help: "who is here, or in another room",
+    command: (room, ref) => ({ type: "who", ...roomOf(room), ref }),
   },
   {
     name: "rooms",
@@ -73,8 +75,10 @@ const COMMANDS: readonly TextCommand[] = [
   },
   {
     name: "leave",
-    help: "go back to the lobby",
-    command: (_, ref) => ({ type: "leave", ref }),
+    argument: "[ROOM]",
+    optional: true,
+    help: "leave the room you are in, or another one",
+    command: (room, ref) => ({ type: "leave", ...roomOf(room), ref }),
   },
   {
     name: "history",
@@ -99,6 +103,10 @@ const COMMANDS: readonly TextCommand[] = [
     command: (_, ref) => ({ type: "quit", ref }),
   },
 ];
+
+function roomOf(argument: string): { room?: string } {
+  return argument === "" ? {} : { room: argument };
+}
 
 /** What a clean line asks for; a blank line asks for nothing. */
 export function parse(line: string): Command | Refusal | undefined {
@@ -163,6 +171,7 @@ function lines(event: ChatEvent): string[] {
         }; /help lists the commands`,
       ];
     case "members":
+      if (event.count === 0) return ["-- nobody is there"];
       return [
         event.count > MAX_LISTED
           ? `-- ${event.count} here, too many to list`
