@@ -87,7 +87,8 @@ export class Link {
   private constructor(options: LinkOptions) {
     this.#options = { ...DEFAULTS, ...options };
     this.#backoff = new Backoff(this.#options);
-    this.#now = options.now ?? Date.now;
+    // Durations only: somebody may set the clock meanwhile.
+    this.#now = options.now ?? (() => performance.now());
     this.#conversation = new Conversation(options.name, options);
   }
 
@@ -99,7 +100,7 @@ export class Link {
   static async connect(options: LinkOptions): Promise<Link> {
     const link = new Link(options);
     try {
-      link.#begun = await link.#open(link.#options.welcomeMs);
+      link.#begun = await link.#open();
     } catch (error) {
       throw error instanceof Lost ? new LinkError(error.message) : error;
     }
@@ -361,7 +362,7 @@ export class Link {
 
   /** Connects again; returns whether that was done, and not the end. */
   async *#return(lost: Lost): AsyncGenerator<Arrival[], boolean> {
-    const { retryMs, welcomeMs } = this.#options;
+    const { retryMs } = this.#options;
     const lostAt = this.#now();
     const left = () => lostAt + retryMs - this.#now();
     for (let last = lost, reason = lossOf(lost), saidMs = 0;;) {
@@ -379,7 +380,7 @@ export class Link {
       await sleep(delayMs, this.#over.signal);
       try {
         if (!this.#over.signal.aborted) {
-          const arrivals = await this.#open(welcomeMs);
+          const arrivals = await this.#open();
           this.#wake();
           yield arrivals;
           return true;
@@ -398,10 +399,11 @@ export class Link {
    *
    * @throws {Lost}
    */
-  async #open(ms: number): Promise<Arrival[]> {
+  async #open(): Promise<Arrival[]> {
+    const { welcomeMs } = this.#options;
     const trying = new AbortController();
     const giveUp = () => trying.abort();
-    const timer = setTimeout(giveUp, ms);
+    const timer = setTimeout(giveUp, welcomeMs);
     this.#over.signal.addEventListener("abort", giveUp);
     let connection: Connection | undefined;
     try {
@@ -431,7 +433,7 @@ export class Link {
         ? error.message
         : connection?.hasHeard
         ? "it does not speak as chat-server does"
-        : `no answer within ${ms / 1000} s`;
+        : `no answer within ${welcomeMs / 1000} s`;
       const where = formatAddress(this.#options);
       throw new Lost(`cannot connect to ${where}: ${reason}`, error.isFinal);
     } finally {
