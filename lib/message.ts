@@ -172,6 +172,9 @@ export type Render = (event: ChatEvent) => string;
 /** The room in which everybody starts. */
 export const LOBBY = "lobby";
 
+/** How many messages of history are shown to whoever does not say how many. */
+export const SOME_HISTORY = 20;
+
 /** The most messages of history that can be asked for at once. */
 export const MAX_HISTORY = 1000;
 

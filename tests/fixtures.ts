@@ -346,6 +346,13 @@ export class Visitor implements Disposable {
 /** A frame of the JSON dialect. */
 export type Frame = { type: string } & Record<string, unknown>;
 
+/** What a server says to a client that has said hello, and is alone in the lobby unless `fields` say otherwise. */
+export function welcomeFrame(name: string, fields: Partial<Frame> = {}): Frame {
+  const lobby = { room: "lobby", log: "a", seq: 0, count: 1, members: [name] };
+  const type = "welcome";
+  return { type, v: 1, name, server: "test", rooms: [lobby], ...fields };
+}
+
 /** Somebody with a raw socket who speaks JSON. */
 export class Bot implements Disposable {
   readonly visitor: Visitor;

@@ -4,7 +4,7 @@ import type { Arrival } from "../lib/client/conversation.ts";
 import { Link, LinkError, type LinkOptions } from "../lib/client/link.ts";
 import { FINAL, LOBBY, PEACEFUL } from "../lib/message.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
-import { Bot, type Frame, soon, Visitor } from "./fixtures.ts";
+import { Bot, type Frame, soon, Visitor, welcomeFrame } from "./fixtures.ts";
 
 /** A server that speaks JSON; a test says what. */
 class FakeServer implements Disposable {
@@ -28,7 +28,7 @@ class FakeServer implements Disposable {
   async welcome(fields: Partial<Frame> = {}): Promise<[Bot, Frame]> {
     const bot = await this.accept();
     const hello = await bot.frame();
-    await bot.send(welcome(fields));
+    await bot.send(welcomeFrame("ann", fields));
     return [bot, hello!];
   }
 
@@ -42,12 +42,6 @@ class FakeServer implements Disposable {
   [Symbol.dispose](): void {
     if (!this.#isClosed) this.close();
   }
-}
-
-function welcome(fields: Partial<Frame> = {}): Frame {
-  const lobby = { room: LOBBY, log: "a", seq: 0, count: 1, members: ["ann"] };
-  const type = "welcome";
-  return { type, v: 1, name: "ann", server: "test", rooms: [lobby], ...fields };
 }
 
 function said(seq: number, text: string, from = "bob"): Frame {
@@ -155,7 +149,7 @@ Deno.test("Link.connect() says hello and waits for the welcome, whatever comes b
   assertEquals(hello, { type: "hello", v: 1, name: "ann" });
   assertMatch(String(session), /^[0-9a-f]{32}$/);
   await bot.visitor.send("-- welcome, you are guest1\n{}\n<eve> hi\n");
-  await bot.send(said(1, "early"), welcome(), said(1, "hi"));
+  await bot.send(said(1, "early"), welcomeFrame("ann"), said(1, "hi"));
   const link = await connecting;
   assertEquals([link.name, link.rooms, link.isConnected], [
     "ann",
@@ -227,7 +221,7 @@ Deno.test("Link.connect() gives up where nobody listens, and where nobody says w
 Deno.test("Link tells that its name was refused", async () => {
   const code = "name-taken";
   const error = { type: "error", code, message: "that name is taken" };
-  const guest = welcome({ name: "guest1" });
+  const guest = welcomeFrame("guest1");
   for (const frames of [[error, guest], [guest, error]]) {
     using server = new FakeServer();
     const connecting = connect(server);

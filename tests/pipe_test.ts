@@ -16,6 +16,7 @@ import {
   Room,
   testUnless,
   Visitor,
+  welcomeFrame,
   without,
 } from "./fixtures.ts";
 
@@ -336,14 +337,7 @@ async function withServer(
   const serving = listener.accept().then(async (conn) => {
     using bot = new Bot(new Visitor(conn));
     await bot.until("hello");
-    const lobby = { room: "lobby", log: "a", seq: 0, count: 1 };
-    await bot.send({
-      type: "welcome",
-      v: 1,
-      name: "bob",
-      server: "test",
-      rooms: [lobby],
-    });
+    await bot.send(welcomeFrame("bob"));
     await serve(bot);
   });
   try {

@@ -10,6 +10,7 @@ import {
   soon,
   testUnless,
   Visitor,
+  welcomeFrame,
   without,
 } from "./fixtures.ts";
 import { Glass } from "./glass.ts";
@@ -160,13 +161,7 @@ async function deskWithServer(): Promise<{ ann: Desk; server: Bot }> {
   listener.close();
   await server.until("hello");
   const lobby = { room: "lobby", log: "a", seq: 0, count: 2 };
-  await server.send({
-    type: "welcome",
-    v: 1,
-    name: "ann",
-    server: "test",
-    rooms: [lobby],
-  });
+  await server.send(welcomeFrame("ann", { rooms: [lobby] }));
   await ann.until((lines) =>
     lines.at(-1) === "you>" && lines.at(-2) === WELCOME
   );

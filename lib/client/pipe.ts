@@ -7,7 +7,7 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { describe } from "../fault.ts";
 import { clean, LOBBY, MAX_LINE_BYTES } from "../message.ts";
-import { render } from "../wire/text.ts";
+import { render, shorten } from "../wire/text.ts";
 import { frameFault } from "./conversation.ts";
 import { type Link, LinkError } from "./link.ts";
 
@@ -93,12 +93,6 @@ async function sayAll(
   await new Promise((resolve) => setTimeout(resolve, lingerMs));
   await link.untilAcknowledged();
   link.end();
-}
-
-/** Enough of a line to recognise it by. */
-function shorten(line: string): string {
-  const characters = [...line];
-  return characters.length > 60 ? `${characters.slice(0, 60).join("")}…` : line;
 }
 
 async function* linesOf(

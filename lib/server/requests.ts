@@ -10,6 +10,7 @@ import {
   MAX_LISTED,
   nameKey,
   type Refusal,
+  SOME_HISTORY,
   utf8Length,
 } from "../message.ts";
 import type { Origin } from "./log.ts";
@@ -25,9 +26,6 @@ const PAGE_NAMES = 100;
 
 /** To how many of those who told somebody something they can reply. */
 const MAX_CORRESPONDENTS = 20;
-
-/** How many messages of history are shown if nobody says how many. */
-const DEFAULT_HISTORY = 20;
 
 /** What members ask for. The other commands are between them and their session. */
 export type Request = Exclude<Command, { type: "quit" | "help" | "ping" }>;
@@ -170,7 +168,7 @@ export class Requests {
     receiver: Member | undefined,
     ref: string,
   ): Member | Refusal {
-    if (!receiver || !this.#members.has(receiver)) {
+    if (!receiver) {
       return refusal("name-unknown", "nobody of that name is here", ref);
     }
     if (receiver === member) return refusal("name-unknown", "that is you", ref);
@@ -247,7 +245,7 @@ export class Requests {
     return this.#seating.recount(member, {
       room,
       upTo: Math.min(room.seq, (before ?? Infinity) - 1),
-      limit: Math.min(limit ?? DEFAULT_HISTORY, MAX_HISTORY),
+      limit: Math.min(limit ?? SOME_HISTORY, MAX_HISTORY),
       sayNone: true,
       ref,
     });

@@ -10,10 +10,8 @@ import {
   MAX_LISTED,
   type Message,
   type Refusal,
+  SOME_HISTORY,
 } from "../message.ts";
-
-/** How many messages of history are shown to whoever does not say how many. */
-const SOME_HISTORY = 20;
 
 interface TextCommand {
   name: string;
@@ -282,7 +280,7 @@ function refuse(code: Refusal["code"], reason: string, ref: string): Refusal {
 }
 
 /** Enough of a line to recognise it by. */
-function shorten(line: string): string {
+export function shorten(line: string): string {
   const characters = [...line];
   return characters.length > 60 ? `${characters.slice(0, 60).join("")}…` : line;
 }
