@@ -150,6 +150,20 @@ Deno.test("--help names every flag with its default, and --version says which", 
   assertMatch(help.print, /--retry SECONDS .*\(default 60\)/);
 });
 
+const DEFAULTS = {
+  host: "127.0.0.1",
+  port: 5000,
+  name: "",
+  lingerMs: 0,
+  reconnect: true,
+  retryMs: 60_000,
+  text: false,
+  json: false,
+  plain: false,
+  quiet: false,
+  bell: false,
+};
+
 Deno.test("clientOptions() reads an address in every way that people write one", () => {
   const addresses: [string[], string, number][] = [
     [[], "127.0.0.1", 5000],
@@ -166,12 +180,10 @@ Deno.test("clientOptions() reads an address in every way that people write one",
   ];
   for (const [args, host, port] of addresses) {
     assertEquals(clientOptions(args, "ann"), {
+      ...DEFAULTS,
       host,
       port,
       name: "ann",
-      lingerMs: 0,
-      reconnect: true,
-      retryMs: 60_000,
     }, args.join(" "));
   }
 });
@@ -231,12 +243,8 @@ Deno.test("clientOptions() takes the login name unless a name is given", () => {
   assertEquals(name([]), "login");
   assertEquals(name(["--name", "007"]), "007");
   assertEquals(clientOptions(["--linger", "0.25"], ""), {
-    host: "127.0.0.1",
-    port: 5000,
-    name: "",
+    ...DEFAULTS,
     lingerMs: 250,
-    reconnect: true,
-    retryMs: 60_000,
   });
 });
 

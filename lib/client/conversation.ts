@@ -34,6 +34,8 @@ export interface Arrival {
   event?: ChatEvent;
   /** What is to be shown of it: nothing of what this end has said itself, a block of what was said earlier. */
   show: readonly ChatEvent[];
+  /** A line of a server that speaks plain text. */
+  line?: string;
   /** What has to be pointed out besides. */
   notice?: string;
   /** A message of ours that was not taken. */

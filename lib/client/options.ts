@@ -26,6 +26,16 @@ export interface ClientOptions extends Address {
   reconnect: boolean;
   /** For how long that is tried in a pipe, in ms. */
   retryMs: number;
+  /** Whether the server is any line-based chat, to which no `hello` is said. */
+  text: boolean;
+  /** Whether the server's events are printed, instead of lines for people. */
+  json: boolean;
+  /** Whether the cursor stays where it is, for screen readers and simple terminals. */
+  plain: boolean;
+  /** Whether nobody is announced who comes or goes. */
+  quiet: boolean;
+  /** Whether the terminal's bell rings for what is meant for one. */
+  bell: boolean;
 }
 
 const DEFAULT_ADDRESS: Readonly<Address> = { host: "127.0.0.1", port: 5000 };
@@ -69,6 +79,21 @@ In a pipe, every line of standard input is said, and what arrives is printed.`,
       help: "in a pipe: try for so long to connect again",
       read: seconds,
     },
+    text: {
+      help: "speak plain text, as to any line-based chat",
+    },
+    json: {
+      help: "print the server's events, one JSON object a line",
+    },
+    plain: {
+      help: "never move the cursor, for screen readers",
+    },
+    quiet: {
+      help: "do not show who comes and goes",
+    },
+    bell: {
+      help: "ring when your name is mentioned, and for direct messages",
+    },
   },
 } satisfies Program<Record<string, Flag<unknown> | Switch>>;
 
@@ -85,9 +110,11 @@ export function clientOptions(
 ): Readonly<ClientOptions> | { print: string } {
   const parsed = parseFlags(PROGRAM, args);
   if ("print" in parsed) return parsed;
-  const { name, linger, "no-reconnect": isOff, retry } = parsed.values;
+  const { name, linger, "no-reconnect": isOff, retry, ...switches } =
+    parsed.values;
   return Object.freeze({
     ...readAddress(parsed.operands),
+    ...switches,
     name: name || loginName,
     lingerMs: linger * 1000,
     reconnect: !isOff,
