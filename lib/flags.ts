@@ -7,6 +7,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { isHost } from "./address.ts";
 import { describe } from "./fault.ts";
+import { clean } from "./message.ts";
 import { VERSION } from "./version.ts";
 
 /** The command line makes no sense; the message says why, in one line. */
@@ -192,7 +193,12 @@ export function text(value: string): string {
 
 /** `value` as it may be shown in an error: in quotes, with nothing in it that steers a terminal. */
 export function quote(value: string): string {
-  return JSON.stringify(value);
+  // JSON escapes only some of what does: C1 and the bidirectional overrides are left.
+  return [...JSON.stringify(value)].map((char) =>
+    clean(char) === char
+      ? char
+      : `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`
+  ).join("");
 }
 
 function isSwitch(flag: Flag<unknown> | Switch): flag is Switch {

@@ -1,5 +1,5 @@
 import { clientOptions } from "../lib/client/options.ts";
-import { UsageError } from "../lib/flags.ts";
+import { quote, UsageError } from "../lib/flags.ts";
 import { DEFAULT_LIMITS, serverOptions } from "../lib/server/options.ts";
 import { VERSION } from "../lib/version.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "./assert.ts";
@@ -259,4 +259,11 @@ Deno.test("clientOptions() takes --no-reconnect without a value, and --retry wit
   assertEquals(options("--no-reconnect"), [false, 60_000, "127.0.0.1"]);
   assertEquals(options("--no-reconnect", "there"), [false, 60_000, "there"]);
   assertEquals(options("there", "--no-reconnect"), [false, 60_000, "there"]);
+});
+
+Deno.test("quote() leaves nothing that steers a terminal", () => {
+  assertEquals(
+    quote('a"b\x1b[2J\x7f\x9b\u202e\u2066\u2028\ufeffé日🎉'),
+    '"a\\"b\\u001b[2J\\u007f\\u009b\\u202e\\u2066\\u2028\\ufeffé日🎉"',
+  );
 });
