@@ -1,19 +1,19 @@
 // deno-lint-ignore-file no-console -- an entry file prints
 /**
- * chat-client: flags in, a link to a server, and a conversation at the terminal or in a pipe. Only here does
+ * chat-client: settings in, a link to a server, and a conversation at the terminal or in a pipe. Only here does
  * the client print errors or exit.
  */
 
 import { describe } from "./lib/fault.ts";
 import { failure } from "./lib/flags.ts";
 import { Link } from "./lib/client/link.ts";
-import { clientOptions } from "./lib/client/options.ts";
 import { talkInPipe } from "./lib/client/pipe.ts";
+import { readSettings } from "./lib/client/settings.ts";
 import { endSignal } from "./lib/client/signals.ts";
 import { talkInTerminal } from "./lib/client/terminal.ts";
 
 async function main(): Promise<number> {
-  const options = clientOptions(Deno.args, loginName());
+  const options = await readSettings(Deno.args);
   if ("print" in options) {
     console.log(options.print);
     return 0;
@@ -40,11 +40,6 @@ async function talk(link: Link, lingerMs: number): Promise<number> {
     lingerMs,
   });
   return allTaken ? 0 : 1;
-}
-
-function loginName(): string {
-  return Deno.env.get("USER") || Deno.env.get("LOGNAME") ||
-    Deno.env.get("USERNAME") || "";
 }
 
 async function writeOut(text: string): Promise<void> {

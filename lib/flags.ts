@@ -1,6 +1,6 @@
 /**
- * Command lines: a table of flags gives the checked values, the help text and the errors. Knows neither
- * program.
+ * Command lines, and whatever else settings come from: a table of flags gives the checked values, the help text
+ * and the errors. Knows neither program, no file and no variable.
  */
 
 // @ts-types="./std/parse_args.d.ts"
@@ -10,12 +10,12 @@ import { describe } from "./fault.ts";
 import { clean } from "./message.ts";
 import { VERSION } from "./version.ts";
 
-/** The command line makes no sense; the message says why, in one line. */
+/** The command line, or another source of settings, makes no sense; the message says why, in one line. */
 export class UsageError extends Error {
   override name = "UsageError";
 }
 
-/** What a program says in one line when it fails, and its exit code: 2 if the command line was wrong, else 1. */
+/** What a program says in one line when it fails, and its exit code: 2 if what it was told makes no sense, else 1. */
 export function failure(error: unknown): { line: string; code: number } {
   return error instanceof UsageError
     ? { line: `${error.message} (--help tells more)`, code: 2 }
@@ -34,14 +34,28 @@ export interface Flag<T> {
   read(value: string): T;
 }
 
-/** A flag that takes no value: it is given, or it is not. */
+/** A flag that takes no value: `--bell` switches it on, `--no-bell` off; `--reconnect` is the contrary of `--no-reconnect`. */
 export interface Switch {
-  short?: string;
+  short?: never;
   argument?: never;
   help: string;
 }
 
-type Flags = Record<string, Flag<unknown> | Switch>;
+/** What can be set, by its name. */
+export type Flags = Record<string, Flag<unknown> | Switch>;
+
+/** The values of flags: a switch of which nobody says anything is off. */
+export type Values<F extends Flags> = {
+  [K in keyof F]: F[K] extends Flag<infer T> ? T : boolean;
+};
+
+/** Where settings are said: the command line is one such place. */
+export interface Source {
+  /** What is said there of a flag; `undefined` if nothing is. A switch may be said in words, such as `on`. */
+  get(name: string): string | boolean | undefined;
+  /** What the flag is called there; errors begin with it. */
+  label(name: string): string;
+}
 
 /** What a program is, and what it understands. */
 export interface Program<F extends Flags> {
@@ -54,23 +68,38 @@ export interface Program<F extends Flags> {
   flags: F;
 }
 
-/** Either what to do, or a text to print instead. */
-export type Parsed<F extends Flags> =
-  | { print: string }
-  | {
-    values: { [K in keyof F]: F[K] extends Flag<infer T> ? T : boolean };
-    operands: string[];
-  };
+/** What a command line says, before its values are read. */
+export interface CommandLine {
+  said: Source;
+  operands: string[];
+}
 
 /**
- * Reads a command line.
+ * Reads a command line of which nothing else has a say.
  *
+ * @returns the values, or a text to print instead
  * @throws {UsageError} for an unknown flag, a bad value, a missing one, and too many operands
  */
 export function parseFlags<F extends Flags>(
   program: Program<F>,
   args: readonly string[],
-): Parsed<F> {
+): { values: Values<F>; operands: string[] } | { print: string } {
+  const line = readCommandLine(program, args);
+  if ("print" in line) return line;
+  const values = valuesOf(program.flags, [line.said]);
+  return { values, operands: line.operands };
+}
+
+/**
+ * Finds out what a command line says, and does not judge the values.
+ *
+ * @returns what it says, or a text to print instead
+ * @throws {UsageError} for an unknown flag, an empty value, and too many operands
+ */
+export function readCommandLine(
+  program: Program<Flags>,
+  args: readonly string[],
+): CommandLine | { print: string } {
   const flags = Object.entries(program.flags);
   const alias: Record<string, string> = { h: "help" };
   for (const [name, { short }] of flags) if (short) alias[short] = name;
@@ -82,18 +111,23 @@ export function parseFlags<F extends Flags>(
   if (underscore) {
     throw new UsageError(`unknown flag ${underscore.split("=")[0]}`);
   }
-  const switches = flags.flatMap(([name, flag]) => isSwitch(flag) ? name : []);
-  const valued = switches.find((name) =>
-    given.some((arg) => arg.startsWith(`--${name}=`))
+  // parseArgs knows a switch by its name without `no-`, so that the last one given wins.
+  const switches = flags.flatMap(([name, flag]) =>
+    isSwitch(flag) ? positive(name) : []
   );
-  if (valued) throw new UsageError(`--${valued} takes no value`);
+  const valued = given.find((arg) =>
+    switches.some((name) =>
+      arg.startsWith(`--${name}=`) || arg.startsWith(`--no-${name}=`)
+    )
+  );
+  if (valued) throw new UsageError(`${valued.split("=")[0]} takes no value`);
 
   // parseArgs takes an empty value for another argument; somebody's variable was not set.
   const beforeEmpty = given[given.indexOf("") - 1] ?? "";
   const [, word = ""] = /^--?(.+)$/.exec(beforeEmpty) ?? [];
   const unset = alias[word] ?? word;
   const flag = program.flags[unset];
-  if (flag && !isSwitch(flag)) readValue(unset, flag, "");
+  if (flag && !isSwitch(flag)) readValue(`--${unset}`, flag, "");
 
   const parsed = parseArgs(args, {
     string: [
@@ -101,6 +135,9 @@ export function parseFlags<F extends Flags>(
       "_",
     ],
     boolean: ["help", "version", ...switches],
+    negatable: switches,
+    // Otherwise one that is not given would be off, and no other source would be asked.
+    default: Object.fromEntries(switches.map((name) => [name, undefined])),
     alias,
     unknown: (argument, key) => {
       if (key !== undefined) {
@@ -117,17 +154,32 @@ export function parseFlags<F extends Flags>(
     );
   }
 
-  const values = flags.map(([name, flag]) => {
-    const given = parsed[name];
-    if (isSwitch(flag)) return [name, given === true];
-    return [
-      name,
-      given === undefined
-        ? flag.read(flag.default)
-        : readValue(name, flag, String(given)),
-    ];
-  });
-  return { values: Object.fromEntries(values), operands };
+  const said: Source = {
+    get(name) {
+      const value = parsed[name] ?? parsed[positive(name)];
+      if (typeof value === "boolean") {
+        return value === (positive(name) === name);
+      }
+      return value === undefined ? undefined : String(value);
+    },
+    label: (name) => `--${name}`,
+  };
+  return { said, operands };
+}
+
+/**
+ * The value of each flag: what the first source says that says anything of it, or the default.
+ *
+ * @throws {UsageError} for a bad value, and an empty one
+ */
+export function valuesOf<F extends Flags>(
+  flags: F,
+  sources: readonly Source[],
+): Values<F> {
+  const values = Object.entries(flags).map((
+    [name, flag],
+  ) => [name, valueOf(name, flag, sources)]);
+  return Object.fromEntries(values);
 }
 
 /** Reads a port number from `min` to 65,535. */
@@ -201,20 +253,52 @@ export function quote(value: string): string {
   ).join("");
 }
 
-function isSwitch(flag: Flag<unknown> | Switch): flag is Switch {
+/** Whether a flag takes no value. */
+export function isSwitch(flag: Flag<unknown> | Switch): flag is Switch {
   return flag.argument === undefined;
 }
 
-function readValue<T>(name: string, flag: Flag<T>, value: string): T {
+/** The name of a switch that `--no-` goes before. */
+function positive(name: string): string {
+  return name.replace(/^no-/, "");
+}
+
+function valueOf(
+  name: string,
+  flag: Flag<unknown> | Switch,
+  sources: readonly Source[],
+): unknown {
+  for (const source of sources) {
+    const value = source.get(name);
+    if (value === undefined) continue;
+    const label = source.label(name);
+    return isSwitch(flag)
+      ? readSwitch(label, value)
+      : readValue(label, flag, String(value));
+  }
+  return isSwitch(flag) ? false : flag.read(flag.default);
+}
+
+function readSwitch(label: string, value: string | boolean): boolean {
+  if (typeof value === "boolean") return value;
+  if (/^(1|true|yes|on)$/i.test(value)) return true;
+  if (/^(0|false|no|off)$/i.test(value)) return false;
+  throw new UsageError(
+    `${label} ${quote(value)} will not do: it is true or false, 1 or 0, ` +
+      "yes or no, on or off",
+  );
+}
+
+function readValue<T>(label: string, flag: Flag<T>, value: string): T {
   if (value === "") {
-    throw new UsageError(`--${name} needs a value: ${flag.help}`);
+    throw new UsageError(`${label} needs a value: ${flag.help}`);
   }
   try {
     return flag.read(value);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     throw new UsageError(
-      `--${name} ${quote(value)} will not do: ${error.message}`,
+      `${label} ${quote(value)} will not do: ${error.message}`,
     );
   }
 }
@@ -235,6 +319,12 @@ function helpText(program: Program<Flags>): string {
     ["    --version", "which version this is"] as const,
   ];
   const width = Math.max(...rows.map(([left]) => left.length));
+  const contrary = Object.values(program.flags).some(isSwitch)
+    ? [
+      "",
+      "An option without a value is taken back by --no-NAME, or --no-NAME by --NAME.",
+    ]
+    : [];
   return [
     `Usage: ${program.name} ${program.usage}`,
     "",
@@ -242,5 +332,6 @@ function helpText(program: Program<Flags>): string {
     "",
     "Options:",
     ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+    ...contrary,
   ].join("\n");
 }

@@ -30,7 +30,11 @@ const EXECUTABLES: readonly Executable[] = [
   {
     name: "chat-client",
     entry: "client.ts",
-    permissions: ["--allow-net", "--allow-env=USER,LOGNAME,USERNAME"],
+    permissions: [
+      "--allow-net",
+      "--allow-read",
+      "--allow-env=USER,LOGNAME,USERNAME,TERM,HOME,XDG_CONFIG_HOME,APPDATA,CHAT_*",
+    ],
   },
 ];
 

@@ -252,7 +252,20 @@ Deno.test("The compiled programs say which version they are, and what is wrong w
 Deno.test("The executables have the permissions that they need, and no more", async () => {
   const needed = [
     [SERVER, { allow_net: [], allow_read: [], allow_write: [] }],
-    [CLIENT, { allow_net: [], allow_env: ["USER", "LOGNAME", "USERNAME"] }],
+    [CLIENT, {
+      allow_net: [],
+      allow_read: [],
+      allow_env: [
+        "USER",
+        "LOGNAME",
+        "USERNAME",
+        "TERM",
+        "HOME",
+        "XDG_CONFIG_HOME",
+        "APPDATA",
+        "CHAT_*",
+      ],
+    }],
   ] as const;
   for (const [file, permissions] of needed) {
     const bytes = await Deno.readFile(new URL(file, ROOT));

@@ -4,6 +4,7 @@
  */
 
 import { Socket } from "node:net";
+import { fileURLToPath } from "node:url";
 // @ts-types="../lib/std/text_line_stream.d.ts"
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ChatServer } from "../lib/server/listen.ts";
@@ -11,6 +12,15 @@ import { type Log, MemoryLog } from "../lib/server/log.ts";
 import type { Limits } from "../lib/server/options.ts";
 
 const WATCHDOG_MS = 60_000;
+
+// Whoever runs the tests may have settings of their own; what the tests start finds none of them.
+for (const name of Object.keys(Deno.env.toObject())) {
+  if (name.startsWith("CHAT_")) Deno.env.delete(name);
+}
+Deno.env.set(
+  "CHAT_CONFIG",
+  fileURLToPath(new URL("no_settings.json", import.meta.url)),
+);
 
 /** `promise`, unless it takes so long that something must be wrong. */
 export async function soon<T>(
@@ -542,7 +552,8 @@ export const CLIENT_ARGS = [
   "--quiet",
   "--no-prompt",
   "--allow-net",
-  "--allow-env=USER,LOGNAME,USERNAME",
+  "--allow-read",
+  "--allow-env=USER,LOGNAME,USERNAME,TERM,HOME,XDG_CONFIG_HOME,APPDATA,CHAT_*",
   "client.ts",
 ];
 

@@ -240,6 +240,10 @@ Deno.test("Only terminal.ts touches the terminal, and only signals.ts waits for 
   );
 });
 
+Deno.test("Only settings.ts reads the environment", async () => {
+  assertEquals(await filesWith(/Deno\.env/), ["lib/client/settings.ts"]);
+});
+
 Deno.test("Only a room makes one event into many", async () => {
   assertEquals(await filesWith(/new Batch\(\)/), [
     "lib/server/outbox.ts",

@@ -1,5 +1,9 @@
-import { clientOptions } from "../lib/client/options.ts";
-import { quote, UsageError } from "../lib/flags.ts";
+import {
+  type ClientOptions,
+  clientOptions,
+  readArguments,
+} from "../lib/client/options.ts";
+import { quote, type Source, UsageError } from "../lib/flags.ts";
 import { DEFAULT_LIMITS, serverOptions } from "../lib/server/options.ts";
 import { VERSION } from "../lib/version.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "./assert.ts";
@@ -136,10 +140,10 @@ Deno.test("--help names every flag with its default, and --version says which", 
   assertEquals(serverOptions(["--version"]), {
     print: `chat-server ${VERSION}`,
   });
-  assertEquals(clientOptions(["--version"], ""), {
+  assertEquals(readArguments(["--version"]), {
     print: `chat-client ${VERSION}`,
   });
-  const help = clientOptions(["--help"], "");
+  const help = readArguments(["--help"]);
   assert(
     "print" in help &&
       help.print.startsWith("Usage: chat-client [options] [HOST] [PORT]\n"),
@@ -148,7 +152,25 @@ Deno.test("--help names every flag with its default, and --version says which", 
   assertMatch(help.print, /--name NAME /);
   assertMatch(help.print, /\n {6}--no-reconnect {2,}give up [^\n(]*\n/);
   assertMatch(help.print, /--retry SECONDS .*\(default 60\)/);
+  assertMatch(help.print, /\n\n[^\n]* taken back by --no-NAME, [^\n]*$/);
+  const server = serverOptions(["--help"]);
+  assert("print" in server && !server.print.includes("--no-"));
 });
+
+/** A place that says these settings. */
+function place(name: string, said: Record<string, string | boolean>): Source {
+  return { get: (key) => said[key], label: (key) => `${name} ${key}` };
+}
+
+/** What the client is told by a command line, and then by other places. */
+function told(
+  args: readonly string[],
+  ...others: Source[]
+): Readonly<ClientOptions> {
+  const line = readArguments(args);
+  assert(!("print" in line));
+  return clientOptions([line, ...others]);
+}
 
 const DEFAULTS = {
   host: "127.0.0.1",
@@ -179,12 +201,10 @@ Deno.test("clientOptions() reads an address in every way that people write one",
     [["2001:db8::7", "6000"], "2001:db8::7", 6000],
   ];
   for (const [args, host, port] of addresses) {
-    assertEquals(clientOptions(args, "ann"), {
-      ...DEFAULTS,
-      host,
-      port,
-      name: "ann",
-    }, args.join(" "));
+    const address = { ...DEFAULTS, host, port };
+    assertEquals(told(args), address, args.join(" "));
+    if (args.length === 0) continue;
+    assertEquals(told([], place("file", { server: args.join(" ") })), address);
   }
 });
 
@@ -192,35 +212,77 @@ Deno.test("clientOptions() says in one line what is wrong with a command line", 
   const wrong: [string[], string][] = [
     [["--nmae", "x"], "unknown flag --nmae"],
     [["a", "1", "b"], 'unexpected argument "b"'],
-    [["a:1", "2"], '"a:1 2" is no address'],
-    [["[::1]:1", "2"], '"[::1]:1 2" is no address'],
-    [[":5000"], '":5000" is no address'],
-    [["[::1"], '"[::1" is no address'],
-    [[""], '"" is no address'],
-    [["a b"], '"a b" is no address'],
-    [["a\nb", "1"], '"a\\nb 1" is no address'],
+    [
+      ["a:1", "2"],
+      'the address "a:1 2" will not do: it is a host, a port or both, such as [::1]:5000',
+    ],
+    [
+      ["[::1]:1", "2"],
+      'the address "[::1]:1 2" will not do: it is a host, a port or both, such as [::1]:5000',
+    ],
+    [
+      [":5000"],
+      'the address ":5000" will not do: it is a host, a port or both, such as [::1]:5000',
+    ],
+    [
+      ["[::1"],
+      'the address "[::1" will not do: it is a host, a port or both, such as [::1]:5000',
+    ],
+    [
+      ["a 1", "2"],
+      'the address "a 1 2" will not do: it is a host, a port or both, such as [::1]:5000',
+    ],
+    [
+      ["a\tb"],
+      'the address "a\\tb" will not do: it is a host, a port or both, such as [::1]:5000',
+    ],
+    [
+      ["a\nb", "1"],
+      'the address "a\\nb 1" will not do: it is a host, a port or both, such as [::1]:5000',
+    ],
     [
       ["1e3", "1e3"],
-      'port "1e3" will not do: a port is a whole number from 1 to 65535',
+      'the address "1e3 1e3" will not do: a port is a whole number from 1 to 65535',
     ],
+    [
+      ["a b"],
+      'the address "a b" will not do: a port is a whole number from 1 to 65535',
+    ],
+    [
+      ["a:"],
+      'the address "a:" will not do: a port is a whole number from 1 to 65535',
+    ],
+    [
+      ["a", ""],
+      'the address "a " will not do: a port is a whole number from 1 to 65535',
+    ],
+    [
+      ["a", "0"],
+      'the address "a 0" will not do: a port is a whole number from 1 to 65535',
+    ],
+    [
+      ["a:65536"],
+      'the address "a:65536" will not do: a port is a whole number from 1 to 65535',
+    ],
+    [[""], "the address needs a value: where to connect to"],
     [
       ["--linger=-1"],
       '--linger "-1" will not do: it is a number of seconds, such as 2 or 0.5',
     ],
     [["--no-reconnect=false"], "--no-reconnect takes no value"],
-    [["--reconnect"], "unknown flag --reconnect"],
+    [["--reconnect=true"], "--reconnect takes no value"],
+    [["--bell=1"], "--bell takes no value"],
+    [["--no-bell=1"], "--no-bell takes no value"],
+    [["--no-retry"], "unknown flag --no-retry"],
+    [["--no-no-reconnect"], "unknown flag --no-no-reconnect"],
+    [["--server", "a"], "unknown flag --server"],
+    [
+      ["--text", "--json"],
+      "text and json do not go together: a server of plain text tells no events",
+    ],
     [
       ["--retry"],
       "--retry needs a value: in a pipe: try for so long to connect again",
-    ],
-    [["a:"], 'port "" will not do: a port is a whole number from 1 to 65535'],
-    [
-      ["a", "0"],
-      'port "0" will not do: a port is a whole number from 1 to 65535',
-    ],
-    [
-      ["a:65536"],
-      'port "65536" will not do: a port is a whole number from 1 to 65535',
     ],
     [
       ["--linger", "soon"],
@@ -229,36 +291,136 @@ Deno.test("clientOptions() says in one line what is wrong with a command line", 
   ];
   for (const [args, message] of wrong) {
     assertEquals(
-      assertThrows(() => clientOptions(args, "ann"), UsageError).message,
+      assertThrows(() => told(args), UsageError).message,
       message,
     );
   }
 });
 
-Deno.test("clientOptions() takes the login name unless a name is given", () => {
-  const name = (args: string[]) => {
-    const options = clientOptions(args, "login");
-    return "name" in options ? options.name : undefined;
-  };
-  assertEquals(name([]), "login");
-  assertEquals(name(["--name", "007"]), "007");
-  assertEquals(clientOptions(["--linger", "0.25"], ""), {
+Deno.test("clientOptions() takes every setting from the first place that says it", () => {
+  const places = [
+    place("environment", { name: "bob", retry: "2", bell: "on", plain: "no" }),
+    place("file", {
+      server: "example.org:6000",
+      name: "carl",
+      retry: "3",
+      linger: "0.25",
+      "no-reconnect": true,
+      quiet: true,
+      bell: false,
+    }),
+    place("machine", { name: "login", plain: true }),
+  ];
+  const options = {
     ...DEFAULTS,
+    host: "example.org",
+    port: 6000,
+    name: "bob",
     lingerMs: 250,
+    reconnect: false,
+    retryMs: 2000,
+    quiet: true,
+    bell: true,
+  };
+  assertEquals(told([], ...places), options);
+  assertEquals(
+    told(
+      ["7000", "--name", "007", "--retry=0.5", "--no-bell", "--reconnect"],
+      ...places,
+    ),
+    {
+      ...options,
+      host: "127.0.0.1",
+      port: 7000,
+      name: "007",
+      retryMs: 500,
+      bell: false,
+      reconnect: true,
+    },
+  );
+  assertEquals(told([], ...places.slice(2)), {
+    ...DEFAULTS,
+    name: "login",
+    plain: true,
   });
 });
 
-Deno.test("clientOptions() takes --no-reconnect without a value, and --retry with one", () => {
-  const options = (...args: string[]) => {
-    const options = clientOptions(args, "ann");
-    return "name" in options
-      ? [options.reconnect, options.retryMs, options.host]
-      : [];
-  };
-  assertEquals(options("--retry", "0.5"), [true, 500, "127.0.0.1"]);
-  assertEquals(options("--no-reconnect"), [false, 60_000, "127.0.0.1"]);
-  assertEquals(options("--no-reconnect", "there"), [false, 60_000, "there"]);
-  assertEquals(options("there", "--no-reconnect"), [false, 60_000, "there"]);
+Deno.test("clientOptions() gives options that nobody can change", () => {
+  assert(Object.isFrozen(told([])));
+});
+
+Deno.test("clientOptions() takes the last word about a switch, wherever it stands", () => {
+  const last: [string[], Partial<ClientOptions>][] = [
+    [["--no-reconnect"], { reconnect: false }],
+    [["--no-reconnect", "there"], { reconnect: false, host: "there" }],
+    [["there", "--no-reconnect"], { reconnect: false, host: "there" }],
+    [["--reconnect"], {}],
+    [["--no-reconnect", "--reconnect"], {}],
+    [["--reconnect", "there", "--no-reconnect"], {
+      reconnect: false,
+      host: "there",
+    }],
+    ...(["bell", "quiet", "plain", "text", "json"] as const).flatMap((
+      name,
+    ): [string[], Partial<ClientOptions>][] => [
+      [[`--${name}`], { [name]: true }],
+      [[`--no-${name}`], {}],
+      [[`--${name}`, `--no-${name}`], {}],
+      [[`--no-${name}`, `--${name}`], { [name]: true }],
+    ]),
+  ];
+  for (const [args, options] of last) {
+    assertEquals(told(args), { ...DEFAULTS, ...options }, args.join(" "));
+  }
+});
+
+Deno.test("clientOptions() takes a switch in words, of any case", () => {
+  const bell = (word: string) =>
+    told([], place("variable", { bell: word })).bell;
+  assertEquals(
+    ["1", "true", "yes", "on", "On", "TRUE"].map(bell),
+    Array(6).fill(true),
+  );
+  assertEquals(
+    ["0", "false", "no", "off", "oFF", "No"].map(bell),
+    Array(6).fill(false),
+  );
+});
+
+Deno.test("clientOptions() names the place in which something is wrong", () => {
+  const words = "it is true or false, 1 or 0, yes or no, on or off";
+  const wrong: [Record<string, string>, string][] = [
+    [{ bell: "" }, `here bell "" will not do: ${words}`],
+    [{ bell: "yess" }, `here bell "yess" will not do: ${words}`],
+    [{ "no-reconnect": "2" }, `here no-reconnect "2" will not do: ${words}`],
+    [
+      { retry: "x" },
+      'here retry "x" will not do: it is a number of seconds, such as 2 or 0.5',
+    ],
+    [
+      { server: "a:0" },
+      'here server "a:0" will not do: a port is a whole number from 1 to 65535',
+    ],
+    [{ server: "" }, "here server needs a value: where to connect to"],
+  ];
+  for (const [said, message] of wrong) {
+    assertEquals(
+      assertThrows(() => told([], place("here", said)), UsageError).message,
+      message,
+    );
+  }
+});
+
+Deno.test("clientOptions() does not take text and json together, wherever they are said", () => {
+  const json = place("file", { json: true });
+  assertEquals(
+    assertThrows(() => told(["--text"], json), UsageError).message,
+    "text and json do not go together: a server of plain text tells no events",
+  );
+  assertEquals(told(["--text", "--no-json"], json), {
+    ...DEFAULTS,
+    text: true,
+  });
 });
 
 Deno.test("quote() leaves nothing that steers a terminal", () => {

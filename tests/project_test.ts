@@ -28,8 +28,10 @@ Deno.test("deno.json has the tasks, each with the permissions it needs and no mo
   for (const [name, command] of Object.entries(commands)) {
     assert(!/(^| )(-A|--allow-all)( |$)/.test(command), name);
   }
+  // In a task, Deno 2.6 takes a star that is not quoted for a file.
   const flags = (args: string[]) =>
-    args.filter((word) => word !== "--quiet").join(" ");
+    args.filter((word) => word !== "--quiet")
+      .map((word) => word.includes("*") ? `'${word}'` : word).join(" ");
   assertEquals(commands["server"], `deno ${flags(SERVER_ARGS)}`);
   assertEquals(commands["client"], `deno ${flags(CLIENT_ARGS)}`);
   assertEquals(
@@ -76,10 +78,13 @@ Deno.test("The compiled programs get the permissions that deno.json gives them, 
   const script = await read("scripts/compile.ts");
   const permissions = (args: string[]) =>
     args.filter((word) => word.startsWith("--allow"));
-  for (const args of [SERVER_ARGS, CLIENT_ARGS]) {
-    const list = permissions(args).map((flag) => `"${flag}"`).join(", ");
-    assert(script.includes(`permissions: [${list}]`), list);
-  }
+  const given = [...script.matchAll(/permissions: \[([^\]]*)\]/g)];
+  assertEquals(
+    given.map(([, list]) =>
+      [...list!.matchAll(/"([^"]+)"/g)].map(([, flag]) => flag)
+    ),
+    [permissions(SERVER_ARGS), permissions(CLIENT_ARGS)],
+  );
   assert(!/"(-A|--allow-all)"/.test(script));
 });
 

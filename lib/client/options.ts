@@ -1,22 +1,22 @@
 /**
- * The client's flags and where it connects to, checked and frozen. Knows what may be set, not what is done
- * with it.
+ * The client's settings and where it connects to, checked and frozen. Knows what may be set, not where it is
+ * said nor what is done with it.
  */
 
 import { type Address, formatAddress, isHost } from "../address.ts";
 import {
-  type Flag,
-  parseFlags,
+  type CommandLine,
+  type Flags,
   port,
-  type Program,
-  quote,
+  readCommandLine,
   seconds,
-  type Switch,
+  type Source,
   text,
   UsageError,
+  valuesOf,
 } from "../flags.ts";
 
-/** What the command line says. */
+/** What is set. */
 export interface ClientOptions extends Address {
   /** Empty if the server is to choose. */
   name: string;
@@ -48,78 +48,125 @@ const ADDRESSES = [
   /^([^[\]]*:[^[\]]*:[^[\]]*)$/,
 ];
 
-const PROGRAM = {
-  name: "chat-client",
-  usage: "[options] [HOST] [PORT]",
-  about:
-    `Joins a chat room. HOST:PORT and [::1]:5000 will do too; the default is ${
-      formatAddress(DEFAULT_ADDRESS)
-    }.
-In a pipe, every line of standard input is said, and what arrives is printed.`,
-  maxOperands: 2,
-  flags: {
-    name: {
-      argument: "NAME",
-      default: "",
-      help: "what to be called (default: the login name)",
-      read: text,
-    },
-    linger: {
-      argument: "SECONDS",
-      default: "0",
-      help: "in a pipe: go on printing for so long after the end of input",
-      read: seconds,
-    },
-    "no-reconnect": {
-      help: "give up when the connection is lost",
-    },
-    retry: {
-      argument: "SECONDS",
-      default: "60",
-      help: "in a pipe: try for so long to connect again",
-      read: seconds,
-    },
-    text: {
-      help: "speak plain text, as to any line-based chat",
-    },
-    json: {
-      help: "print the server's events, one JSON object a line",
-    },
-    plain: {
-      help: "never move the cursor, for screen readers",
-    },
-    quiet: {
-      help: "do not show who comes and goes",
-    },
-    bell: {
-      help: "ring when your name is mentioned, and for direct messages",
-    },
+/** Where a file of settings is; it cannot say that itself. */
+export const CONFIG = {
+  config: {
+    argument: "FILE",
+    default: "",
+    help:
+      "read settings from this file (default: config.json, if there is one)",
+    read: text,
   },
-} satisfies Program<Record<string, Flag<unknown> | Switch>>;
+} satisfies Flags;
+
+const FLAGS = {
+  name: {
+    argument: "NAME",
+    default: "",
+    help: "what to be called (default: the login name)",
+    read: text,
+  },
+  linger: {
+    argument: "SECONDS",
+    default: "0",
+    help: "in a pipe: go on printing for so long after the end of input",
+    read: seconds,
+  },
+  "no-reconnect": {
+    help: "give up when the connection is lost",
+  },
+  retry: {
+    argument: "SECONDS",
+    default: "60",
+    help: "in a pipe: try for so long to connect again",
+    read: seconds,
+  },
+  text: {
+    help: "speak plain text, as to any line-based chat",
+  },
+  json: {
+    help: "print the server's events, one JSON object a line",
+  },
+  plain: {
+    help: "never move the cursor, for screen readers",
+  },
+  quiet: {
+    help: "do not show who comes and goes",
+  },
+  bell: {
+    help: "ring when your name is mentioned, and for direct messages",
+  },
+} satisfies Flags;
+
+/** All that can be set in a file, by its key. */
+export const SETTINGS = {
+  server: {
+    argument: "ADDRESS",
+    default: formatAddress(DEFAULT_ADDRESS),
+    help: "where to connect to",
+    read: readAddress,
+  },
+  ...FLAGS,
+} satisfies Flags;
 
 /**
- * Reads the client's command line.
+ * Finds out what the client's command line says; operands are the address.
  *
- * @param loginName what to be called if the command line does not say
- * @returns the options, or a text to print instead
- * @throws {UsageError}
+ * @returns what it says, or a text to print instead
+ * @throws {UsageError} for an unknown flag, an empty value, and too many operands
+ */
+export function readArguments(
+  args: readonly string[],
+): Source | { print: string } {
+  const line = readCommandLine({
+    name: "chat-client",
+    usage: "[options] [HOST] [PORT]",
+    about:
+      `Joins a chat room. HOST:PORT and [::1]:5000 will do too; the default is ${
+        formatAddress(DEFAULT_ADDRESS)
+      }.
+In a pipe, every line of standard input is said, and what arrives is printed.
+Variables such as CHAT_RETRY, and a file, can set what the command line does not.`,
+    maxOperands: 2,
+    flags: { ...FLAGS, ...CONFIG },
+  }, args);
+  return "print" in line ? line : withAddress(line);
+}
+
+/**
+ * The client's options, each as the first source has it that says anything of it.
+ *
+ * @throws {UsageError} for a bad value, an empty one, and values that contradict each other
  */
 export function clientOptions(
-  args: readonly string[],
-  loginName: string,
-): Readonly<ClientOptions> | { print: string } {
-  const parsed = parseFlags(PROGRAM, args);
-  if ("print" in parsed) return parsed;
-  const { name, linger, "no-reconnect": isOff, retry, ...switches } =
-    parsed.values;
+  sources: readonly Source[],
+): Readonly<ClientOptions> {
+  const { server, linger, "no-reconnect": isOff, retry, ...rest } = valuesOf(
+    SETTINGS,
+    sources,
+  );
+  if (rest.text && rest.json) {
+    throw new UsageError(
+      "text and json do not go together: a server of plain text tells no events",
+    );
+  }
   return Object.freeze({
-    ...readAddress(parsed.operands),
-    ...switches,
-    name: name || loginName,
+    ...server,
+    ...rest,
     lingerMs: linger * 1000,
     reconnect: !isOff,
     retryMs: retry * 1000,
   });
+}
+
+function withAddress({ said, operands }: CommandLine): Source {
+  return {
+    get: (name) =>
+      name === "server" && operands.length > 0
+        ? operands.join(" ")
+        : said.get(name),
+    label: (name) => name === "server" ? "the address" : said.label(name),
+  };
 }
 
 /**
@@ -127,31 +174,22 @@ export function clientOptions(
  *
  * @throws {UsageError}
  */
-function readAddress(operands: readonly string[]): Address {
-  const [first, second] = operands;
-  if (first === undefined) return DEFAULT_ADDRESS;
+function readAddress(value: string): Address {
+  const [first = "", second, ...more] = value.split(" ");
   if (second === undefined && /^\d+$/.test(first)) {
-    return { ...DEFAULT_ADDRESS, port: readPort(first) };
+    return { ...DEFAULT_ADDRESS, port: port(1)(first) };
   }
-  const [, host, port] =
+  const [, host, behind] =
     ADDRESSES.map((form) => form.exec(first)).find((match) => match) ?? [];
   if (
-    host === undefined || !isHost(host) ||
-    (port !== undefined && second !== undefined)
+    host === undefined || !isHost(host) || more.length > 0 ||
+    (behind !== undefined && second !== undefined)
   ) {
-    throw new UsageError(`${quote(operands.join(" "))} is no address`);
+    throw new UsageError("it is a host, a port or both, such as [::1]:5000");
   }
+  const number = behind ?? second;
   return {
     host,
-    port: readPort(port ?? second ?? String(DEFAULT_ADDRESS.port)),
+    port: number === undefined ? DEFAULT_ADDRESS.port : port(1)(number),
   };
-}
-
-function readPort(value: string): number {
-  try {
-    return port(1)(value);
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    throw new UsageError(`port ${quote(value)} will not do: ${error.message}`);
-  }
 }

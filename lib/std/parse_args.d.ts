@@ -3,6 +3,8 @@
 export interface ParseOptions {
   string?: readonly string[];
   boolean?: readonly string[];
+  negatable?: readonly string[];
+  default?: Record<string, unknown>;
   alias?: Record<string, string>;
   unknown?: (argument: string, key?: string, value?: unknown) => unknown;
 }
