@@ -7,7 +7,7 @@
 import { describe } from "./lib/fault.ts";
 import { failure } from "./lib/flags.ts";
 import { Link } from "./lib/client/link.ts";
-import { talkInPipe } from "./lib/client/pipe.ts";
+import { type PipeOptions, talkInPipe } from "./lib/client/pipe.ts";
 import { readSettings } from "./lib/client/settings.ts";
 import { endSignal } from "./lib/client/signals.ts";
 import { talkInTerminal } from "./lib/client/terminal.ts";
@@ -18,26 +18,31 @@ async function main(): Promise<number> {
     console.log(options.print);
     return 0;
   }
-  const isTerminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
-  const { retryMs, lingerMs, ...where } = options;
+  const { retryMs, lingerMs, json, ...where } = options;
+  // Frames are for programs, wherever they go.
+  const isTerminal = !json && Deno.stdin.isTerminal() &&
+    Deno.stdout.isTerminal();
   // Whoever sits at a terminal can quit.
   const link = await Link.connect(isTerminal ? where : { ...where, retryMs });
   try {
     return isTerminal
       ? await talkInTerminal(link)
-      : await Promise.race([talk(link, lingerMs), endSignal()]);
+      : await Promise.race([talk(link, { lingerMs, json }), endSignal()]);
   } finally {
     // However it ended: whoever comes back has the name at once.
     await link.leave();
   }
 }
 
-async function talk(link: Link, lingerMs: number): Promise<number> {
+async function talk(
+  link: Link,
+  options: Pick<PipeOptions, "lingerMs" | "json">,
+): Promise<number> {
   const allTaken = await talkInPipe(link, {
     input: Deno.stdin.readable,
     print: writeOut,
     notify: complain,
-    lingerMs,
+    ...options,
   });
   return allTaken ? 0 : 1;
 }

@@ -464,6 +464,7 @@ Deno.test("talkInPipe() stops reading its input while too much is not acknowledg
     },
     notify: () => {},
     lingerMs: 0,
+    json: false,
   });
   assertEquals(allTaken, true);
   assert(readMeanwhile && readMeanwhile < 100, String(readMeanwhile));

@@ -5,21 +5,21 @@
 
 import { describe } from "../fault.ts";
 import { LineReader } from "../lines.ts";
-import { Patience } from "./waiting.ts";
+import { Patience, sleep } from "./waiting.ts";
 
 /** What a connection goes through. */
 export interface Socket {
   read(buffer: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
+  /** Ends what is being written. */
+  closeWrite(): Promise<void>;
   /** Ends what is being read and written. */
   close(): void;
 }
 
 /** How long silence lasts until something is done about it. */
 export interface ConnectionOptions {
-  /** What is sent to be answered. */
-  ping: string;
-  /** After how much silence that is sent, in ms. */
+  /** After how much silence the other side is asked whether it is there, in ms. */
   pingMs: number;
   /** After how much silence the connection is given up, in ms. */
   silentMs: number;
@@ -52,13 +52,16 @@ export class Connection {
   readonly #buffer = new Uint8Array(64 * 1024);
   readonly #patience: Patience;
   #outgoing = "";
-  /** Resolves when all is written, or nothing more ever will be. */
-  #writing: Promise<void> | undefined;
-  #isClosed = false;
+  /** Whether all is written, once it is, or nothing more ever will be. */
+  #writing: Promise<boolean> | undefined;
+  /** What was read and not taken. */
+  #ahead: Promise<string[] | undefined> | undefined;
+  readonly #closed = new AbortController();
   #isFinishing = false;
   /** Whether anything has come. */
   hasHeard = false;
-  #isWatched = false;
+  /** What is sent to be answered, if silence counts. */
+  #ping: string | undefined;
   #isSilent = false;
   #pinging: ReturnType<typeof setTimeout> | undefined;
 
@@ -68,16 +71,41 @@ export class Connection {
     this.#patience = new Patience(options.closingMs, () => this.close());
   }
 
-  /** From now on silence counts. */
-  watch(): void {
-    this.#isWatched = true;
+  /** Aborted when it is closed at this end. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  /**
+   * From now on silence counts.
+   *
+   * @param ping what is sent to be answered
+   */
+  watch(ping: string): void {
+    this.#ping = ping;
     this.#pingLater();
   }
 
   /** Sends text after all that was sent before. That it cannot be sent is found out by reading. */
   send(text: string): void {
+    if (text === "") return;
     this.#outgoing += text;
     this.#writing ??= this.#write();
+  }
+
+  /** Whether all that was sent is written, once that is known. */
+  async written(): Promise<boolean> {
+    return await this.#writing ?? true;
+  }
+
+  /** Ends what is sent, once all of it is written; what comes can still be read. */
+  async halfClose(): Promise<void> {
+    await this.#writing;
+    try {
+      await this.#socket.closeWrite();
+    } catch {
+      // It is lost already, which is found out by reading.
+    }
   }
 
   /** Sends text as the last thing, and closes when the other side has, or after so many ms. */
@@ -98,7 +126,51 @@ export class Connection {
    * @returns `undefined` if there are no more
    * @throws {Lost}
    */
-  async read(): Promise<string[] | undefined> {
+  read(): Promise<string[] | undefined> {
+    const next = this.#ahead ?? this.#readLines();
+    this.#ahead = undefined;
+    return next;
+  }
+
+  /** Whether within so many ms anything comes, or the end does; either is what is read next. */
+  async comes(ms: number): Promise<boolean> {
+    this.#ahead ??= this.#readLines();
+    const known = new AbortController();
+    const late = async () => {
+      await sleep(ms, known.signal);
+      // Where this end was too busy to look, it has come in time.
+      await sleep(0, known.signal);
+      return false;
+    };
+    const come = this.#ahead.then(() => true, () => true);
+    try {
+      return await Promise.race([come, late()]);
+    } finally {
+      known.abort();
+    }
+  }
+
+  /** Gives back lines that were read: they are what is read next. */
+  unread(lines: string[]): void {
+    this.#ahead = Promise.resolve(lines);
+  }
+
+  /** From now on the other side should close. */
+  hurry(): void {
+    this.#patience.demand();
+  }
+
+  close(): void {
+    this.#closed.abort();
+    clearTimeout(this.#pinging);
+    try {
+      this.#socket.close();
+    } catch {
+      // Closed already.
+    }
+  }
+
+  async #readLines(): Promise<string[] | undefined> {
     let count;
     do count = await this.#readBytes(); while (this.#isFinishing && count);
     this.hasHeard ||= count !== null;
@@ -112,25 +184,10 @@ export class Connection {
     return lines;
   }
 
-  /** From now on the other side should close. */
-  hurry(): void {
-    this.#patience.demand();
-  }
-
-  close(): void {
-    this.#isClosed = true;
-    clearTimeout(this.#pinging);
-    try {
-      this.#socket.close();
-    } catch {
-      // Closed already.
-    }
-  }
-
   async #readBytes(): Promise<number | null> {
     const { silentMs, closingMs } = this.#options;
     // Only while it is waited for: what is done with the lines may take as long as it likes.
-    const silence = !this.#isWatched ? undefined : setTimeout(() => {
+    const silence = this.#ping === undefined ? undefined : setTimeout(() => {
       this.#isSilent = true;
       this.close();
     }, silentMs);
@@ -161,7 +218,7 @@ export class Connection {
     }
   }
 
-  async #write(): Promise<void> {
+  async #write(): Promise<boolean> {
     try {
       while (this.#outgoing !== "") {
         let bytes = encoder.encode(this.#outgoing);
@@ -171,18 +228,20 @@ export class Connection {
         }
       }
       this.#writing = undefined;
+      return true;
     } catch {
       // Nothing more is written, and reading ends, too.
+      return false;
     }
   }
 
   #pingLater(): void {
     clearTimeout(this.#pinging);
-    if (!this.#isWatched || this.#isClosed) return;
-    const { ping, pingMs } = this.#options;
+    const ping = this.#ping;
+    if (ping === undefined || this.#closed.signal.aborted) return;
     this.#pinging = setTimeout(() => {
       this.send(ping);
       this.#pingLater();
-    }, pingMs);
+    }, this.#options.pingMs);
   }
 }

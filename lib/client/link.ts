@@ -1,22 +1,19 @@
 /**
- * The link to the server: connecting, introducing itself, connecting again when the connection is lost, and
- * ending without loss. Owns the socket; what is said through it is the conversation's. Must not know whether a
- * person or a pipe is at this end.
+ * The link to the server: connecting, connecting again when the connection is lost, and ending without loss. Owns
+ * the socket; what is said through it is the dialect's. Must not know whether a person or a pipe is at this end.
  */
 
 import { type Address, formatAddress } from "../address.ts";
 import { describe } from "../fault.ts";
-import { write } from "../wire/json.ts";
 import { Connection, Lost, type Socket } from "./connection.ts";
-import {
-  type Arrival,
-  Conversation,
-  type ConversationOptions,
-  type Request,
-  type SayOptions,
+import type {
+  Arrival,
+  ConversationOptions,
+  SayOptions,
 } from "./conversation.ts";
-import { farewell, introduce, readFrame } from "./introduction.ts";
-import type { Spoken } from "./said.ts";
+import { type Dialect, Mistaken, type Question } from "./dialect.ts";
+import { Frames } from "./frames.ts";
+import { PlainLines } from "./plain_lines.ts";
 import { Backoff, sleep, unlessAborted } from "./waiting.ts";
 
 /** There is no link, or there is none any more; the message says why, in one line. */
@@ -28,6 +25,13 @@ export class LinkError extends Error {
 export interface LinkOptions extends Address, ConversationOptions {
   /** What to be called; empty if the server is to choose. */
   name: string;
+  /** Whether to speak plain text, as to any line-based chat, and to say no hello: by default it is not. */
+  text?: boolean;
+  /**
+   * For how long the first connection waits for a welcome before it takes the server for one that speaks text only,
+   * in ms: 1000 by default. A welcome that comes later still counts.
+   */
+  foreignMs?: number;
   /** Whether a lost connection is made again: yes by default. */
   reconnect?: boolean;
   /** For how long to begin such tries after a loss, in ms: for ever by default. */
@@ -51,6 +55,8 @@ export interface LinkOptions extends Address, ConversationOptions {
 }
 
 const DEFAULTS = {
+  text: false,
+  foreignMs: 1000,
   reconnect: true,
   retryMs: Infinity,
   firstDelayMs: 1000,
@@ -63,20 +69,17 @@ const DEFAULTS = {
   silentMs: 75_000,
 };
 
-const QUIT = write({ type: "quit", ref: "" });
-
 /** A conversation with a server, through one connection after the other. */
 export class Link {
   readonly #options: Required<Omit<LinkOptions, keyof ConversationOptions>>;
-  readonly #conversation: Conversation;
+  #dialect: Dialect;
   readonly #now: () => number;
   /** Where it is welcome; there is none between two connections. */
   #connection: Connection | undefined;
   #connectedAt = 0;
   readonly #backoff: Backoff;
+  #retryAt: number | undefined;
   #begun: Arrival[] = [];
-  /** What has come together with the welcome. */
-  #rest: string[] = [];
   #isEnding = false;
   #hasQuit = false;
   /** Aborted when there is not going to be another connection. */
@@ -89,11 +92,16 @@ export class Link {
     this.#backoff = new Backoff(this.#options);
     // Durations only: somebody may set the clock meanwhile.
     this.#now = options.now ?? (() => performance.now());
-    this.#conversation = new Conversation(options.name, options);
+    const { text, foreignMs, welcomeMs } = this.#options;
+    const onChange = () => this.#heed();
+    const dialectOptions = { ...options, welcomeMs, onChange };
+    this.#dialect = text
+      ? new PlainLines(dialectOptions)
+      : new Frames(dialectOptions, foreignMs);
   }
 
   /**
-   * Connects, and waits for the server's welcome.
+   * Connects, and waits for the server's welcome; or goes without, if the server speaks plain text.
    *
    * @throws {LinkError}
    */
@@ -107,24 +115,32 @@ export class Link {
     return link;
   }
 
-  /** What one is called. */
+  /** What one is called; in plain text, what one wanted to be called. */
   get name(): string {
-    return this.#conversation.name;
+    return this.#dialect.name;
   }
 
-  /** The rooms that one is in. */
+  /**
+   * Whether plain text is spoken: lines go as they are, nothing is acknowledged, and there are no rooms. It can turn
+   * out that a server speaks JSON after all.
+   */
+  get isText(): boolean {
+    return this.#dialect.isText;
+  }
+
+  /** The rooms that one is in; none in plain text. */
   get rooms(): string[] {
-    return this.#conversation.rooms;
+    return this.#dialect.rooms;
   }
 
   /** The room of this name that one is in, as the server writes it. */
   find(room: string): string | undefined {
-    return this.#conversation.find(room);
+    return this.#dialect.find(room);
   }
 
   /** Whether one has asked to be let into the room, and was not answered yet. */
   isJoining(room: string): boolean {
-    return this.#conversation.isJoining(room);
+    return this.#dialect.isJoining(room);
   }
 
   /** Whether there is a connection now. */
@@ -132,24 +148,38 @@ export class Link {
     return this.#connection !== undefined;
   }
 
-  /** How many messages were said and not acknowledged. */
+  /**
+   * How long until the next try to connect begins, in ms; `undefined` while there is a connection, or a try is under
+   * way. Not every change of it is an arrival: whoever shows it looks again each second.
+   */
+  get retryInMs(): number | undefined {
+    if (this.#retryAt === undefined) return undefined;
+    return Math.max(0, this.#retryAt - this.#now());
+  }
+
+  /** How many messages were said and not acknowledged; in plain text, not sent. */
   get unacknowledged(): number {
-    return this.#conversation.unacknowledged;
+    return this.#dialect.unacknowledged;
   }
 
   /** How many more can be said before some of those are acknowledged. */
   get free(): number {
-    return this.#conversation.free;
+    return this.#dialect.free;
+  }
+
+  /** Why this line cannot be said, if it cannot. */
+  fault(text: string): string | undefined {
+    return this.#dialect.fault(text);
   }
 
   /**
-   * Says something in a room, now or as soon as there is a connection again.
+   * Says something in a room, now or as soon as there is a connection again. In plain text it is sent as it is.
    *
-   * @returns by what it is acknowledged
+   * @returns by what it is acknowledged; nothing in plain text
    * @throws {RangeError} if too much is not acknowledged
    */
   say(text: string, options: SayOptions = {}): string {
-    return this.#send(this.#conversation.say(text, options));
+    return this.#dialect.say(text, options);
   }
 
   /**
@@ -158,9 +188,10 @@ export class Link {
    * @param label what it is called if it is refused: its text by default
    * @returns by what it is acknowledged
    * @throws {RangeError} if too much is not acknowledged
+   * @throws {TypeError} in plain text
    */
   tell(to: string, text: string, label: string = text): string {
-    return this.#send(this.#conversation.tell(to, text, label));
+    return this.#dialect.tell(to, text, label);
   }
 
   /**
@@ -170,20 +201,19 @@ export class Link {
    * @param label what it is called if it is refused: its text by default
    * @returns by what it is acknowledged
    * @throws {RangeError} if too much is not acknowledged
+   * @throws {TypeError} in plain text
    */
   reply(to: string, text: string, label: string = text): string {
-    return this.#send(this.#conversation.reply(to, text, label));
+    return this.#dialect.reply(to, text, label);
   }
 
   /**
    * Asks the server for something else. If it is refused, it is called what `request` has as `ref`.
    *
-   * @returns whether there is a connection; without one it is not asked for
+   * @returns whether it is asked for: not without a connection, nor in plain text
    */
-  ask(request: Exclude<Request, Spoken | { type: "quit" }>): boolean {
-    if (!this.#connection) return false;
-    this.#send(this.#conversation.ask(request));
-    return true;
+  ask(request: Question): boolean {
+    return this.isConnected && this.#dialect.ask(request);
   }
 
   /**
@@ -194,14 +224,11 @@ export class Link {
    * @throws {LinkError} if the link is over before that
    */
   async join(room: string): Promise<boolean> {
-    const conversation = this.#conversation;
-    if (conversation.find(room) === undefined) {
-      this.#send(
-        conversation.ask({ type: "join", room, ref: `/join ${room}` }),
-      );
+    if (this.find(room) === undefined) {
+      this.#dialect.ask({ type: "join", room, ref: `/join ${room}` });
     }
-    while (conversation.isJoining(room)) await this.#change();
-    return conversation.find(room) !== undefined;
+    while (this.isJoining(room)) await this.#change();
+    return this.find(room) !== undefined;
   }
 
   /**
@@ -214,7 +241,8 @@ export class Link {
   }
 
   /**
-   * Waits until all that was said is acknowledged, or refused; {@linkcode receive} has to go on meanwhile.
+   * Waits until all that was said is acknowledged, or refused, in plain text sent; {@linkcode receive} has to go on
+   * meanwhile.
    *
    * @throws {LinkError} if the link is over before that
    */
@@ -234,13 +262,13 @@ export class Link {
       yield this.#begun.splice(0);
       for (;;) {
         const lost = yield* this.#hear();
-        const arrivals = this.#lose();
-        if (arrivals.length > 0) yield arrivals;
+        yield* this.#lose(lost);
         if (this.#isOver(lost)) return;
         if (!(yield* this.#return(lost))) return;
       }
     } finally {
       this.#hasFinished = true;
+      this.#retryAt = undefined;
       await this.leave();
       this.#wake();
     }
@@ -248,7 +276,8 @@ export class Link {
 
   /**
    * Says that nothing more will be said. Once all that was is acknowledged, the server is asked to let one go, and
-   * its farewell ends {@linkcode receive}.
+   * its farewell ends {@linkcode receive}. In plain text the connection is half-closed once all is sent, and however
+   * it ends after that is a good end: what became of the last lines is not known.
    */
   end(): void {
     this.#isEnding = true;
@@ -263,7 +292,7 @@ export class Link {
     const connection = this.#connection;
     if (!connection || this.#hasQuit) return this.close();
     this.#hasQuit = true;
-    await connection.finish(QUIT, this.#options.leavingMs);
+    await this.#dialect.leave(connection, this.#options.leavingMs);
   }
 
   /** Breaks it off, which ends {@linkcode receive}. */
@@ -272,15 +301,16 @@ export class Link {
     this.#connection?.close();
   }
 
-  #send(request: Request): string {
-    this.#connection?.send(write(request));
-    return request.ref;
+  #quitWhenDone(): void {
+    if (!this.#isEnding || this.#hasQuit || !this.#dialect.isDone) return;
+    this.#hasQuit = true;
+    this.#dialect.quit();
   }
 
-  #quitWhenDone(): void {
-    if (!this.#isEnding || this.#hasQuit || this.unacknowledged > 0) return;
-    this.#hasQuit = true;
-    this.#connection?.send(QUIT);
+  /** Something has changed, without which somebody may be waiting. */
+  #heed(): void {
+    this.#wake();
+    this.#quitWhenDone();
   }
 
   /** Resolves when something has changed; to be asked again after that. */
@@ -302,15 +332,10 @@ export class Link {
     const connection = this.#connection;
     try {
       for (;;) {
-        const lines = this.#rest.splice(0);
-        if (lines.length === 0) {
-          const more = await connection?.read();
-          if (!more) return new Lost("the server closed the connection");
-          lines.push(...more);
-        }
-        const { arrivals, lost } = this.#understand(lines);
-        this.#wake();
-        this.#quitWhenDone();
+        const lines = await connection?.read();
+        if (!lines) return this.#dialect.ended();
+        const { arrivals, lost } = this.#dialect.take(lines);
+        this.#heed();
         if (arrivals.length > 0) yield arrivals;
         if (lost) return lost;
       }
@@ -320,26 +345,31 @@ export class Link {
     }
   }
 
-  #understand(lines: readonly string[]): { arrivals: Arrival[]; lost?: Lost } {
-    const arrivals: Arrival[] = [];
-    try {
-      for (const line of lines) {
-        const event = readFrame(line);
-        if (event) arrivals.push(...this.#conversation.take(event));
-        if (event?.type === "bye") throw farewell(event.reason);
-      }
-    } catch (error) {
-      if (!(error instanceof Lost)) throw error;
-      return { arrivals, lost: error };
-    }
-    return { arrivals };
-  }
-
-  #lose(): Arrival[] {
-    this.#connection?.close();
+  /** Does without a connection from now on. */
+  async *#lose(lost: Lost): AsyncGenerator<Arrival[], void> {
+    const connection = this.#connection;
     this.#connection = undefined;
     this.#backoff.lasted(this.#now() - this.#connectedAt);
-    return this.#conversation.lose();
+    const { arrivals, dialect } = this.#dialect.lose();
+    this.#dialect = dialect;
+    const isMistaken = lost instanceof Mistaken;
+    if (!isMistaken) connection?.close();
+    try {
+      if (arrivals.length > 0) yield arrivals;
+      if (isMistaken && connection) await this.#giveUp(connection);
+    } finally {
+      connection?.close();
+    }
+  }
+
+  /** Leaves a connection, so that the name is free for another one. */
+  async #giveUp(connection: Connection): Promise<void> {
+    const close = () => connection.close();
+    this.#over.signal.addEventListener("abort", close);
+    if (this.#over.signal.aborted) close();
+    this.#hasQuit = false;
+    await this.#dialect.leave(connection, this.#options.welcomeMs);
+    this.#over.signal.removeEventListener("abort", close);
   }
 
   /**
@@ -349,11 +379,16 @@ export class Link {
    */
   #isOver(lost: Lost): boolean {
     const left = this.unacknowledged;
+    const isOver = this.#over.signal.aborted;
+    if (lost instanceof Mistaken && !isOver && (!this.#isEnding || left > 0)) {
+      return false;
+    }
     if (this.#isEnding && left > 0) {
       const lines = left === 1 ? "1 message was" : `${left} messages were`;
-      throw new LinkError(`${lines} not acknowledged: ${lost.message}`);
+      const done = this.isText ? "sent" : "acknowledged";
+      throw new LinkError(`${lines} not ${done}: ${lost.message}`);
     }
-    if (this.#isEnding || this.#over.signal.aborted) return true;
+    if (this.#isEnding || isOver) return true;
     if (lost.isFinal || !this.#options.reconnect) {
       throw new LinkError(lossOf(lost));
     }
@@ -366,18 +401,23 @@ export class Link {
     const lostAt = this.#now();
     const left = () => lostAt + retryMs - this.#now();
     for (let last = lost, reason = lossOf(lost), saidMs = 0;;) {
-      if (left() <= 0) {
-        throw new LinkError(`${reason}; given up after ${retryMs / 1000} s`);
+      if (!(last instanceof Mistaken)) {
+        if (left() <= 0) {
+          throw new LinkError(`${reason}; given up after ${retryMs / 1000} s`);
+        }
+        const { upToMs } = this.#backoff;
+        const delayMs = Math.min(this.#backoff.next(), left());
+        this.#retryAt = this.#now() + delayMs;
+        // Where the delay does not grow any more, there is nothing new to say.
+        if (upToMs !== saidMs) {
+          const seconds = Math.ceil(delayMs / 1000);
+          const notice = `${reason}; trying again in ${seconds} s`;
+          yield [{ show: [], notice }];
+        }
+        saidMs = upToMs;
+        await sleep(this.#retryAt - this.#now(), this.#over.signal);
+        this.#retryAt = undefined;
       }
-      const { upToMs } = this.#backoff;
-      const delayMs = Math.min(this.#backoff.next(), left());
-      // Where the delay does not grow any more, there is nothing new to say.
-      if (upToMs !== saidMs) {
-        const seconds = Math.ceil(delayMs / 1000);
-        yield [{ show: [], notice: `${reason}; trying again in ${seconds} s` }];
-      }
-      saidMs = upToMs;
-      await sleep(delayMs, this.#over.signal);
       try {
         if (!this.#over.signal.aborted) {
           const arrivals = await this.#open();
@@ -408,23 +448,14 @@ export class Link {
     let connection: Connection | undefined;
     try {
       const socket = await openSocket(this.#options, trying.signal);
-      connection = new Connection(socket, {
-        ...this.#options,
-        ping: write({ type: "ping", ref: "" }),
-      });
+      connection = new Connection(socket, this.#options);
       trying.signal.addEventListener("abort", () => connection?.close());
       if (trying.signal.aborted) connection.close();
-      const { arrivals, rest } = await introduce(
-        connection,
-        this.#conversation,
-      );
-      this.#rest = rest;
-      for (const request of this.#conversation.open()) {
-        connection.send(write(request));
-      }
-      connection.watch();
+      const { arrivals, dialect } = await this.#dialect.begin(connection);
+      this.#dialect = dialect;
       this.#connection = connection;
       this.#connectedAt = this.#now();
+      if (this.#isEnding) this.end();
       return arrivals;
     } catch (error) {
       connection?.close();

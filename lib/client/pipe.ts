@@ -1,14 +1,15 @@
 /**
- * The client in a pipe: what comes in is said line by line in the lobby, what arrives is printed. Knows no
- * terminal, and no commands: whatever a line begins with, it is text.
+ * The client in a pipe: what comes in is said line by line in the lobby, what arrives is printed, as text or as
+ * frames. Knows no terminal, and no commands: whatever a line begins with, it is text.
  */
 
 // @ts-types="../std/text_line_stream.d.ts"
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { describe } from "../fault.ts";
-import { clean, LOBBY, MAX_LINE_BYTES } from "../message.ts";
+import { clean, MAX_LINE_BYTES } from "../message.ts";
+import { render as renderFrame } from "../wire/json.ts";
 import { render, shorten } from "../wire/text.ts";
-import { frameFault } from "./conversation.ts";
+import type { Arrival } from "./conversation.ts";
 import { type Link, LinkError } from "./link.ts";
 
 /** What a pipe talks through. */
@@ -20,18 +21,24 @@ export interface PipeOptions {
   notify(notice: string): void;
   /** How long to go on printing after the end of input, in ms. */
   lingerMs: number;
+  /** Whether the server's events are printed as frames, one a line; otherwise they are lines for people. */
+  json: boolean;
 }
 
 /**
- * Says all of the input, and prints what arrives until the server has acknowledged all of it and said farewell.
+ * Says all of the input, and prints what arrives until the server has acknowledged all of it and said farewell; or
+ * has closed, if it speaks plain text.
  *
  * @returns whether every line was taken
- * @throws {LinkError} if the link was lost before that
+ * @throws {LinkError} if the link was lost before that, or has no events to print
  */
 export async function talkInPipe(
   link: Link,
   options: PipeOptions,
 ): Promise<boolean> {
+  if (options.json && link.isText) {
+    throw new LinkError("the server speaks plain text, which has no events");
+  }
   let allTaken = true;
   const refuse = (line: string, reason: string) => {
     allTaken = false;
@@ -49,12 +56,11 @@ export async function talkInPipe(
 
 async function printAll(
   link: Link,
-  { print, notify }: PipeOptions,
+  { print, notify, json }: PipeOptions,
   refuse: (line: string, reason: string) => void,
 ): Promise<void> {
   for await (const arrivals of link.receive()) {
-    const shown = arrivals.flatMap(({ show, refused }) => refused ? [] : show);
-    const lines = shown.map(render).join("");
+    const lines = arrivals.map(json ? frameOf : textOf).join("");
     if (lines !== "") await print(lines);
     for (const { notice, refused } of arrivals) {
       if (notice) notify(notice);
@@ -63,6 +69,18 @@ async function printAll(
       refuse(label, `refused, ${reason}: ${shorten(text)}`);
     }
   }
+}
+
+/** What the server has said, as it says it to programs. */
+function frameOf({ event }: Arrival): string {
+  // It answers what the link asks by itself.
+  return event && event.type !== "pong" ? renderFrame(event) : "";
+}
+
+/** What is to be shown to people, but not the refusal of a line of the input, which is pointed out. */
+function textOf({ show, line, refused }: Arrival): string {
+  if (refused) return "";
+  return show.map(render).join("") + (line === undefined ? "" : `${line}\n`);
 }
 
 async function sayAll(
@@ -75,19 +93,14 @@ async function sayAll(
     const label = `line ${++number}`;
     // As the server will read it.
     const text = clean(raw);
-    if (text.trim() === "") continue;
-    const fault = frameFault({
-      type: "say",
-      room: LOBBY,
-      text,
-      action: false,
-      ref: "",
-    });
+    // What is done with a line depends on the dialect, which can change meanwhile.
+    await link.untilFree();
+    if (!link.isText && text.trim() === "") continue;
+    const fault = link.fault(text);
     if (fault) {
       refuse(label, fault);
       continue;
     }
-    await link.untilFree();
     link.say(text, { label });
   }
   await new Promise((resolve) => setTimeout(resolve, lingerMs));

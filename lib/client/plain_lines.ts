@@ -1,0 +1,271 @@
+/**
+ * Plain text as a link speaks it with a server that has nothing else: lines go as they are, and nobody says what
+ * becomes of them. Knows no command and no socket, and of frames only that a welcome may come late.
+ */
+
+import {
+  clean,
+  MAX_LINE_BYTES,
+  MAX_UNACKNOWLEDGED,
+  utf8Length,
+} from "../message.ts";
+import { readBye } from "../wire/text.ts";
+import type { Connection, Lost } from "./connection.ts";
+import type { Arrival, SayOptions } from "./conversation.ts";
+import {
+  type Dialect,
+  type DialectOptions,
+  farewell,
+  Mistaken,
+  noFarewell,
+  tryFrame,
+  type Turn,
+} from "./dialect.ts";
+import { sleep } from "./waiting.ts";
+
+/** A hello that was said, and not answered in time. */
+export interface Unanswered {
+  /** What only the hello has told the server, and nobody is to be shown. */
+  secret: string;
+  /** For how long a server that stays silent may still answer, in ms. */
+  answerMs: number;
+  /** How to go on if it is answered after all. */
+  frames(): Dialect;
+}
+
+interface Line {
+  readonly text: string;
+  readonly label: string;
+}
+
+/** A conversation in lines of text. */
+export class PlainLines implements Dialect {
+  readonly isText = true;
+  readonly rooms: string[] = [];
+  readonly name: string;
+  readonly #options: DialectOptions;
+  readonly #maxLines: number;
+  #secret: string | undefined;
+  /** What to go on with after a late welcome, as long as there can be one. */
+  #frames: (() => Dialect) | undefined;
+  /**
+   * A server that has said nothing may be a chat-server that is only slow: nothing is done then that could not be
+   * made good. One that says welcome is.
+   */
+  #server: "foreign" | "silent" | "slow" = "foreign";
+  /** What is not written yet. */
+  readonly #waiting: Line[] = [];
+  /** What was written, and not understood if the server is only slow. */
+  readonly #written: Line[] = [];
+  #forgotten = 0;
+  #connection: Connection | undefined;
+  /** The connection to which what waits is being written. */
+  #writingTo: Connection | undefined;
+  #hasBegun = false;
+  #bye: string | undefined;
+
+  constructor(options: DialectOptions) {
+    this.name = options.name;
+    this.#options = options;
+    this.#maxLines = options.maxUnacknowledged ?? MAX_UNACKNOWLEDGED;
+  }
+
+  get unacknowledged(): number {
+    return this.#waiting.length;
+  }
+
+  get free(): number {
+    const kept = this.#server === "foreign" ? 0 : this.#written.length;
+    return this.#maxLines - this.#waiting.length - kept;
+  }
+
+  get isDone(): boolean {
+    return this.#waiting.length === 0 && this.#server === "foreign";
+  }
+
+  find(): undefined {
+    return undefined;
+  }
+
+  isJoining(): boolean {
+    return false;
+  }
+
+  fault(text: string): string | undefined {
+    return utf8Length(text) > MAX_LINE_BYTES
+      ? "too long to be sent"
+      : undefined;
+  }
+
+  say(text: string, { label = text }: SayOptions): string {
+    if (this.free <= 0) {
+      throw new RangeError(`${this.#maxLines} lines wait already`);
+    }
+    this.#waiting.push({ text: clean(text), label });
+    if (this.#waiting.length + this.#written.length > this.#maxLines) {
+      this.#written.shift();
+      this.#forgotten++;
+    }
+    void this.#write();
+    return "";
+  }
+
+  tell(): never {
+    throw new TypeError("plain text has no direct messages");
+  }
+
+  reply(): never {
+    throw new TypeError("plain text has no direct messages");
+  }
+
+  ask(): boolean {
+    return false;
+  }
+
+  begin(connection: Connection): Promise<Turn> {
+    const arrivals = this.#hasBegun ? [{ show: [], notice: this.#again }] : [];
+    this.#use(connection);
+    return Promise.resolve({ arrivals, dialect: this });
+  }
+
+  /**
+   * Goes on where a hello was not answered.
+   *
+   * @param heard the lines that have come there
+   */
+  takeOver(
+    connection: Connection,
+    { secret, answerMs, frames }: Unanswered,
+    heard: readonly string[],
+  ): Arrival[] {
+    this.#secret = secret;
+    this.#frames = frames;
+    this.#server = "silent";
+    this.#use(connection);
+    void sleep(answerMs, connection.closed).then(() => this.#trust());
+    const notice =
+      "this server speaks plain text: nothing is acknowledged, and commands are its own";
+    return [{ show: [], notice }, ...this.take(heard).arrivals];
+  }
+
+  take(lines: readonly string[]): { arrivals: Arrival[]; lost?: Lost } {
+    const welcome = this.#frames
+      ? lines.findIndex((line) => tryFrame(line)?.type === "welcome")
+      : -1;
+    if (welcome >= 0) {
+      this.#server = "slow";
+      // A name is refused before the welcome.
+      const before = lines.slice(0, welcome).filter((line) => !tryFrame(line));
+      return { arrivals: this.#show(before), lost: new Mistaken(LATE) };
+    }
+    const last = lines.at(-1);
+    if (last !== undefined) {
+      this.#trust();
+      this.#bye = readBye(last);
+    }
+    return { arrivals: this.#show(lines) };
+  }
+
+  // Anybody can say what looks like a farewell, where lines are shown as they are: only the last line is one.
+  ended(): Lost {
+    return this.#bye === undefined ? noFarewell() : farewell(this.#bye);
+  }
+
+  lose(): Turn {
+    this.#connection = undefined;
+    const dialect = this.#server === "slow" ? this.#frames?.() : undefined;
+    // On another connection no hello is said that could be answered.
+    this.#frames = undefined;
+    this.#server = "foreign";
+    const written = this.#written.splice(0);
+    if (!dialect) return { arrivals: [], dialect: this };
+    const lines = [...written, ...this.#waiting];
+    const lost = this.#forgotten === 0
+      ? ""
+      : `; the first ${this.#forgotten} of the lines that were said are lost`;
+    return {
+      arrivals: [
+        { show: [], notice: `${LATE}: connecting again${lost}` },
+        ...lines.flatMap((line) => sayAgain(line, dialect)),
+      ],
+      dialect,
+    };
+  }
+
+  quit(): void {
+    void this.#connection?.halfClose();
+  }
+
+  leave(connection: Connection, ms: number): Promise<void> {
+    const isWriting = this.#writingTo === connection;
+    const rest = this.#waiting.splice(isWriting ? 1 : 0);
+    connection.send(rest.map(({ text }) => `${text}\n`).join(""));
+    void connection.halfClose();
+    return connection.finish("", ms);
+  }
+
+  get #again(): string {
+    const waiting = this.#waiting.length;
+    if (waiting === 0) return "connected again";
+    return `connected again; ${
+      waiting === 1 ? "1 line" : `${waiting} lines`
+    } sent`;
+  }
+
+  #use(connection: Connection): void {
+    this.#hasBegun = true;
+    this.#bye = undefined;
+    this.#connection = connection;
+    void this.#write();
+  }
+
+  /** It is no chat-server. */
+  #trust(): void {
+    if (this.#server !== "silent") return;
+    this.#server = "foreign";
+    this.#options.onChange();
+  }
+
+  #show(lines: readonly string[]): Arrival[] {
+    const secret = this.#secret;
+    return lines
+      .filter((line) => secret === undefined || !line.includes(secret))
+      .map((line) => ({ show: [], line }));
+  }
+
+  /** Writes what waits, a line at a time: a foreign server may take what it reads at once for one line. */
+  async #write(): Promise<void> {
+    const connection = this.#connection;
+    if (!connection || this.#writingTo === connection) return;
+    this.#writingTo = connection;
+    for (let line; (line = this.#waiting[0]);) {
+      connection.send(`${line.text}\n`);
+      const isWritten = await connection.written();
+      // It is said again on the next one.
+      if (!isWritten || this.#connection !== connection) return;
+      this.#waiting.shift();
+      if (this.#frames) this.#written.push(line);
+      this.#options.onChange();
+    }
+    this.#writingTo = undefined;
+  }
+}
+
+const LATE = "the server was only slow, and speaks JSON";
+
+/** Says in frames what was said to a server that has not understood it. */
+function sayAgain({ text, label }: Line, frames: Dialect): Arrival[] {
+  if (text.trim() === "") return [];
+  // A command may hold what is not for everybody.
+  const reason = text.startsWith("/")
+    ? "it was sent before the server had answered"
+    : frames.fault(text);
+  if (reason === undefined) {
+    frames.say(text, { label });
+    return [];
+  }
+  return [{
+    show: [{ type: "refused", code: "usage", reason, ref: label }],
+    refused: { reason, text, label },
+  }];
+}
