@@ -145,6 +145,7 @@ class Client implements Disposable {
       name,
       firstDelayMs: 1,
       maxDelayMs: 20,
+      foreignMs: 3_600_000,
       ...options,
     });
     return new Client(name, link);

@@ -1,117 +1,14 @@
 /** The client's link, with servers on real sockets that do what a test tells them to. */
 
-import type { Arrival } from "../lib/client/conversation.ts";
-import { Link, LinkError, type LinkOptions } from "../lib/client/link.ts";
+import { type Link, LinkError, type LinkOptions } from "../lib/client/link.ts";
 import { FINAL, LOBBY, PEACEFUL } from "../lib/message.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
-import { Bot, type Frame, soon, Visitor, welcomeFrame } from "./fixtures.ts";
-
-/** A server that speaks JSON; a test says what. */
-class FakeServer implements Disposable {
-  readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  readonly #bots: Bot[] = [];
-  #isClosed = false;
-
-  get port(): number {
-    return this.#listener.addr.port;
-  }
-
-  /** The next connection. */
-  async accept(): Promise<Bot> {
-    const conn = await soon(this.#listener.accept(), () => "nobody connects");
-    const bot = new Bot(new Visitor(conn));
-    this.#bots.push(bot);
-    return bot;
-  }
-
-  /** The next connection, once it has said hello and was welcomed; and that hello. */
-  async welcome(fields: Partial<Frame> = {}): Promise<[Bot, Frame]> {
-    const bot = await this.accept();
-    const hello = await bot.frame();
-    await bot.send(welcomeFrame("ann", fields));
-    return [bot, hello!];
-  }
-
-  /** Ends its connections, and takes no more. */
-  close(): void {
-    for (const bot of this.#bots) bot.close();
-    this.#listener.close();
-    this.#isClosed = true;
-  }
-
-  [Symbol.dispose](): void {
-    if (!this.#isClosed) this.close();
-  }
-}
+import { connect, Ear, failure, FakeServer } from "./far_end.ts";
+import { type Bot, type Frame, welcomeFrame } from "./fixtures.ts";
 
 function said(seq: number, text: string, from = "bob"): Frame {
   const time = "2026-01-02T03:04:05.678Z";
   return { type: "message", room: LOBBY, seq, time, from, text };
-}
-
-/** Connects in no time, as far as the link is asked to wait. */
-function connect(
-  server: { port: number },
-  options: Partial<LinkOptions> = {},
-): Promise<Link> {
-  return Link.connect({
-    host: "127.0.0.1",
-    port: server.port,
-    name: "ann",
-    firstDelayMs: 1,
-    maxDelayMs: 1,
-    ...options,
-  });
-}
-
-/** All that a link receives. */
-class Ear {
-  readonly #arrived: Arrival[] = [];
-  #waiting = Promise.withResolvers<void>();
-  /** How it ended. */
-  readonly end: Promise<void>;
-
-  constructor(link: Link) {
-    this.end = this.#listen(link);
-    // It is looked at when the test comes to that.
-    this.end.catch(() => {});
-  }
-
-  /** What this gives of the arrivals that were not taken yet, once it is something. */
-  async next<T>(look: (arrival: Arrival) => T | undefined): Promise<T> {
-    for (;;) {
-      while (this.#arrived.length > 0) {
-        const found = look(this.#arrived.shift()!);
-        if (found !== undefined) return found;
-      }
-      await soon(this.#waiting.promise, () => `nothing arrived: ${look}`);
-    }
-  }
-
-  /** What was not taken. */
-  get rest(): readonly Arrival[] {
-    return this.#arrived;
-  }
-
-  /** The next notice. */
-  notice(): Promise<string> {
-    return this.next(({ notice }) => notice);
-  }
-
-  /** The text of the next message, whether it is shown or not. */
-  message(): Promise<string> {
-    return this.next(({ event }) =>
-      event?.type === "message" ? event.text : undefined
-    );
-  }
-
-  async #listen(link: Link): Promise<void> {
-    for await (const arrivals of link.receive()) {
-      this.#arrived.push(...arrivals);
-      this.#waiting.resolve();
-      this.#waiting = Promise.withResolvers();
-    }
-  }
 }
 
 /** A link that was welcomed, what it hears, and the other end. */
@@ -130,15 +27,6 @@ async function ids(bot: Bot, count: number): Promise<unknown[]> {
   const ids = [];
   for (let i = 0; i < count; i++) ids.push((await bot.frame())?.["id"]);
   return ids;
-}
-
-/** What `receive()` ends with. */
-async function failure({ end }: Ear): Promise<string> {
-  const error = await assertRejects(
-    () => soon(end, () => "the link does not end"),
-    LinkError,
-  );
-  return error.message;
 }
 
 Deno.test("Link.connect() says hello and waits for the welcome, whatever comes before it", async () => {
@@ -481,6 +369,39 @@ Deno.test("Link begins with the first delay again after a connection that has la
   assertMatch(await ear.notice(), /in 1 s$/);
   link.close();
   await ear.end;
+});
+
+Deno.test("Link.retryInMs counts down to the next try, and is there only between two", async () => {
+  using server = new FakeServer();
+  let now = 0;
+  const { link, ear, bot } = await linked(server, {
+    firstDelayMs: 60_000,
+    maxDelayMs: 60_000,
+    random: () => 1,
+    now: () => now,
+  });
+  assertEquals(link.retryInMs, undefined);
+  bot.close();
+  assertMatch(await ear.notice(), /in 60 s$/);
+  assertEquals(link.retryInMs, 60_000);
+  now = 58_500;
+  assertEquals(link.retryInMs, 1500);
+  now = 61_000;
+  assertEquals(link.retryInMs, 0);
+  link.close();
+  await ear.end;
+  assertEquals(link.retryInMs, undefined);
+
+  const quick = await linked(server);
+  quick.bot.close();
+  await quick.ear.notice();
+  await server.accept();
+  assertEquals(
+    [quick.link.isConnected, quick.link.retryInMs],
+    [false, undefined],
+  );
+  quick.link.close();
+  await quick.ear.end;
 });
 
 Deno.test("Link waits no longer than it is to try", async () => {

@@ -2,10 +2,12 @@
 
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { Link } from "../lib/client/link.ts";
+import { Link, LinkError } from "../lib/client/link.ts";
 import { talkInPipe } from "../lib/client/pipe.ts";
+import { FINAL, PEACEFUL } from "../lib/message.ts";
 import { ChatServer } from "../lib/server/listen.ts";
-import { assert, assertEquals, assertMatch } from "./assert.ts";
+import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
+import { connect, FakeServer } from "./far_end.ts";
 import {
   Bot,
   CLIENT_ARGS,
@@ -441,6 +443,7 @@ Deno.test("talkInPipe() stops reading its input while too much is not acknowledg
     port: room.server.port,
     name: "bob",
     maxUnacknowledged: 10,
+    foreignMs: 3_600_000,
   });
   using ann = await room.enter("ann");
   // One line at a time, and one that waits in each stream on the way.
@@ -569,5 +572,117 @@ testUnless(
     const [error, ...more] = await shell.errors.rest();
     assertMatch(error ?? "", /^chat-client: cannot write what arrived: /);
     assert(more.length === 0, more.join("\n"));
+  },
+);
+
+Deno.test("chat-client --json prints what the server says as frames, but what answers its own pings", async () => {
+  const welcomed = welcomeFrame("bob");
+  const refusal = { code: "storage", message: "the disk is full" };
+  const frames: Frame[] = [
+    said(1, "one"),
+    { type: "pong" },
+    { type: "ack", id: "1", seq: 2 },
+    said(2, "mine"),
+    { type: "error", ...refusal, id: "2" },
+    { type: "left", room: "lobby", name: "ann", offline: true },
+    { type: "bye", reason: PEACEFUL.quit },
+  ];
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  await using client = clientProgram(
+    "bob",
+    "--json",
+    String(listener.addr.port),
+  );
+  using bot = new Bot(new Visitor(await listener.accept()));
+  listener.close();
+  await bot.until("hello");
+  await bot.send(welcomed);
+  await client.write(`mine\nyours\n${"z".repeat(8193)}\n`);
+  await client.closeInput();
+  await bot.until("say");
+  await bot.until("say");
+  await bot.send(...frames);
+  await bot.until("quit");
+  bot.close();
+  const { code, out, errors } = await client.result();
+  assertEquals(code, 1);
+  assertEquals(
+    out.map((line) => JSON.parse(line)),
+    [welcomed, ...frames.filter(({ type }) => type !== "pong")],
+  );
+  assertEquals(errors.toSorted(), [
+    "chat-client: line 2: refused, the disk is full: yours",
+    "chat-client: line 3: too long to be sent",
+  ]);
+});
+
+Deno.test("talkInPipe() prints as frames what was missed, once, and says elsewhere what happens to the connection", async () => {
+  using server = new FakeServer();
+  const connecting = connect(server);
+  const [first] = await server.welcome();
+  const link = await connecting;
+  const notices: string[] = [];
+  let out = "";
+  const talking = talkInPipe(link, {
+    input: new ReadableStream(),
+    print: (lines) => {
+      out += lines;
+      return Promise.resolve();
+    },
+    notify: (notice) => void notices.push(notice),
+    lingerMs: 0,
+    json: true,
+  });
+  await first.send(said(1, "one"));
+  first.close();
+  const lobby = { room: "lobby", log: "a", seq: 2, count: 1 };
+  const [second] = await server.welcome({ rooms: [lobby] });
+  await second.send(said(1, "one"), said(2, "two"));
+  await second.send({ type: "bye", reason: FINAL.replaced });
+  await assertRejects(() => talking, LinkError);
+  const frames: Frame[] = out.trimEnd().split("\n")
+    .map((line) => JSON.parse(line));
+  assertEquals(frames, [
+    welcomeFrame("ann"),
+    said(1, "one"),
+    welcomeFrame("ann", { rooms: [lobby] }),
+    said(2, "two"),
+    { type: "bye", reason: FINAL.replaced },
+  ]);
+  assertEquals(notices.slice(1), ["connected again"]);
+});
+
+testUnless(
+  Deno.build.os === "linux"
+    ? without("script")
+    : "it takes script of util-linux",
+  "chat-client --json prints frames at a terminal, too",
+  async () => {
+    await using room = await Room.open();
+    const command = [
+      Deno.execPath(),
+      ...CLIENT_ARGS,
+      "--json",
+      String(room.server.port),
+    ].map((word) => `'${word}'`).join(" ");
+    await using terminal = new Program("script", [
+      "--quiet",
+      "--flush",
+      "--return",
+      "--command",
+      `stty -echo; exec ${command}`,
+      "/dev/null",
+    ], { USER: "bob", SHELL: "/bin/sh" });
+    const { type, name } = JSON.parse(await terminal.out.next() ?? "");
+    assertEquals({ type, name }, { type: "welcome", name: "bob" });
+    // Ctrl-D
+    await terminal.write("hi\n\x04");
+    assertEquals(await terminal.exit(), 0);
+    const frames: Frame[] = (await terminal.out.rest())
+      .map((line) => JSON.parse(line));
+    assertEquals(
+      frames.map(({ type }) => type).toSorted(),
+      ["ack", "bye", "message"],
+    );
   },
 );

@@ -97,6 +97,9 @@ export interface Dialect {
 /** The server speaks another dialect after all: this connection is of no use, and another one is. */
 export class Mistaken extends Lost {}
 
+/** The server has let one go, because a line has asked it to. */
+export class LetGo extends Lost {}
+
 /** The loss that a farewell announces. After some there is no use in coming back. */
 export function farewell(reason: string): Lost {
   const final = Object.values<string>({ ...FINAL, ...PEACEFUL });

@@ -11,7 +11,7 @@ import type {
   ConversationOptions,
   SayOptions,
 } from "./conversation.ts";
-import { type Dialect, Mistaken, type Question } from "./dialect.ts";
+import { type Dialect, LetGo, Mistaken, type Question } from "./dialect.ts";
 import { Frames } from "./frames.ts";
 import { PlainLines } from "./plain_lines.ts";
 import { Backoff, sleep, unlessAborted } from "./waiting.ts";
@@ -252,8 +252,8 @@ export class Link {
 
   /**
    * What the server says, as much at a time as has come. Goes on through one connection after the other, and
-   * ends after {@linkcode end} or {@linkcode close}. Nothing is read, and no connection made, until it is asked
-   * for more.
+   * ends after {@linkcode end} or {@linkcode close}, or when the server grants what a line of plain text has asked
+   * for. Nothing is read, and no connection made, until it is asked for more.
    *
    * @throws {LinkError} if the link is lost for good, or ends before all that was said was acknowledged
    */
@@ -383,12 +383,13 @@ export class Link {
     if (lost instanceof Mistaken && !isOver && (!this.#isEnding || left > 0)) {
       return false;
     }
-    if (this.#isEnding && left > 0) {
+    const isEnd = this.#isEnding || lost instanceof LetGo;
+    if (isEnd && left > 0) {
       const lines = left === 1 ? "1 message was" : `${left} messages were`;
       const done = this.isText ? "sent" : "acknowledged";
       throw new LinkError(`${lines} not ${done}: ${lost.message}`);
     }
-    if (this.#isEnding || isOver) return true;
+    if (isEnd || isOver) return true;
     if (lost.isFinal || !this.#options.reconnect) {
       throw new LinkError(lossOf(lost));
     }

@@ -7,6 +7,7 @@ import {
   clean,
   MAX_LINE_BYTES,
   MAX_UNACKNOWLEDGED,
+  PEACEFUL,
   utf8Length,
 } from "../message.ts";
 import { readBye } from "../wire/text.ts";
@@ -16,6 +17,7 @@ import {
   type Dialect,
   type DialectOptions,
   farewell,
+  LetGo,
   Mistaken,
   noFarewell,
   tryFrame,
@@ -168,7 +170,9 @@ export class PlainLines implements Dialect {
 
   // Anybody can say what looks like a farewell, where lines are shown as they are: only the last line is one.
   ended(): Lost {
-    return this.#bye === undefined ? noFarewell() : farewell(this.#bye);
+    if (this.#bye === undefined) return noFarewell();
+    const isPeaceful = Object.values<string>(PEACEFUL).includes(this.#bye);
+    return isPeaceful ? new LetGo(this.#bye) : farewell(this.#bye);
   }
 
   lose(): Turn {
