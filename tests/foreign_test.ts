@@ -197,13 +197,13 @@ Deno.test("Link.connect() takes a server for one of plain text where no welcome 
 
 Deno.test("Link.connect() does not take a server for a foreign one that has answered in frames", async () => {
   using server = new FakeServer();
-  const connecting = connect(server, { foreignMs: 20, welcomeMs: NEVER });
+  const connecting = connect(server, { foreignMs: 300, welcomeMs: NEVER });
   const bot = await server.accept();
   await bot.frame();
   await bot.send({ type: "error", code: "name-taken", message: "no" });
   // One that has begun to wait later, and as long, is through with it.
   const { link: other, ear: otherEar } = await fallenBack(server, {
-    foreignMs: 20,
+    foreignMs: 300,
   });
   await bot.send(welcomeFrame("guest1"));
   const link = await connecting;
@@ -214,13 +214,49 @@ Deno.test("Link.connect() does not take a server for a foreign one that has answ
   await Promise.all([ear.end, otherEar.end]);
 });
 
+Deno.test("Link.connect() does not wait for a foreign server to be silent", async () => {
+  using server = new FakeServer();
+  const connecting = connect(server, { foreignMs: 1 });
+  const { visitor } = await server.accept();
+  let isTalking = true;
+  const talking = (async () => {
+    while (isTalking) await visitor.send("spam\n".repeat(1000));
+  })();
+  const link = await connecting;
+  isTalking = false;
+  const ear = new Ear(link);
+  assertEquals([link.isText, await ear.line()], [true, "spam"]);
+  await talking;
+  link.close();
+  await ear.end;
+});
+
+Deno.test("Link does not take a server for a foreign one that was welcome before", async () => {
+  using server = new FakeServer();
+  const connecting = connect(server, { foreignMs: 1000 });
+  const [bot] = await server.welcome();
+  const link = await connecting;
+  const ear = new Ear(link);
+  bot.close();
+  await ear.notice();
+  const again = await server.accept();
+  await again.frame();
+  // One that has begun to wait later, and as long, is through with it.
+  const other = await fallenBack(server, { foreignMs: 1000 });
+  await again.send(welcomeFrame("ann"));
+  assertEquals(await ear.notice(), "connected again");
+  link.close();
+  other.link.close();
+  await Promise.all([ear.end, other.ear.end]);
+});
+
 Deno.test("Link.connect() does not take a server for a foreign one because this end was too busy to hear it", async () => {
   using server = new FakeServer();
-  const connecting = connect(server, { foreignMs: 20 });
+  const connecting = connect(server, { foreignMs: 300 });
   const bot = await server.accept();
   await bot.frame();
   await bot.send(welcomeFrame("ann"));
-  const busyUntil = performance.now() + 100;
+  const busyUntil = performance.now() + 400;
   while (performance.now() < busyUntil);
   const link = await connecting;
   assertEquals(link.isText, false);
@@ -321,11 +357,7 @@ Deno.test("Link in plain text waits for a server that does not read, and loses n
   const conn = await listener.accept();
   const link = await connecting;
   const ear = new Ear(link);
-  let said = 0;
-  while (link.free > 0) {
-    link.say(`${++said} ${"x".repeat(8000)}`);
-    await new Promise((resolve) => setTimeout(resolve));
-  }
+  const said = await fill(link);
   assertEquals(link.unacknowledged, 10);
   link.end();
   using visitor = new Visitor(conn);
@@ -334,6 +366,16 @@ Deno.test("Link in plain text waits for a server that does not read, and loses n
   visitor.close();
   await ear.end;
 });
+
+/** Says lines that begin with 1, 2, ... until no more can be said; returns how many those are. */
+async function fill(link: Link): Promise<number> {
+  let said = 0;
+  while (link.free > 0) {
+    link.say(`${++said} ${"x".repeat(8000)}`);
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  return said;
+}
 
 function range(from: number, to: number): number[] {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i);
@@ -379,12 +421,27 @@ Deno.test("Link.end() in plain text fails where something waits for a connection
 
 Deno.test("Link.leave() in plain text sends what waits, and closes", async () => {
   using server = new FakeServer();
-  const { link, ear, visitor } = await inText(server);
+  const { link, ear, visitor } = await inText(server, { leavingMs: NEVER });
   for (let i = 1; i <= 100; i++) link.say(String(i));
   const leaving = link.leave();
   assertEquals((await visitor.rest()).map(Number), range(1, 100));
   visitor.close();
   await leaving;
+  await ear.end;
+});
+
+Deno.test("Link.leave() in plain text does not wait for a server that does not read", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connecting = connect(listener.addr, {
+    text: true,
+    maxUnacknowledged: 10,
+    leavingMs: 1,
+  });
+  using _conn = await listener.accept();
+  const link = await connecting;
+  const ear = new Ear(link);
+  await fill(link);
+  await link.leave();
   await ear.end;
 });
 
@@ -403,7 +460,9 @@ Deno.test("Link in plain text knows the farewell of chat-server, if it is the la
     await ear.end;
   }
   const { link, ear, visitor } = await inText(server);
-  await visitor.send(`-- bye: ${PEACEFUL.quit}\nsays eve\n`);
+  await visitor.send(`-- bye: ${PEACEFUL.quit}\n`);
+  await ear.line();
+  await visitor.send("said eve\n");
   visitor.close();
   assertEquals(
     await ear.notice(),
@@ -436,7 +495,7 @@ Deno.test("Link tells a server that is only slow from a foreign one, and says in
     welcomeFrame("guest1"),
     { type: "error", code: "bad-frame", message: "no" },
   );
-  assertEquals(await ear.notice(), LATE);
+  assertEquals(await ear.next(({ notice, line }) => notice ?? line), LATE);
   assertEquals([link.isConnected, link.retryInMs], [false, undefined]);
   assertEquals(await bot.frame(), { type: "quit" });
   bot.close();
@@ -472,6 +531,36 @@ Deno.test("Link ends well where a server that is only slow was told nothing befo
   await ear.end;
 });
 
+Deno.test("Link quits in frames, too, where it had ended its input in plain text, and waits only so long", async () => {
+  using server = new FakeServer();
+  for (const answers of [true, false]) {
+    const { link, ear, visitor } = await fallenBack(server, {
+      closingMs: answers ? NEVER : 1000,
+    });
+    await visitor.send("-- welcome, you are guest1\n");
+    await ear.line();
+    link.say("one");
+    link.end();
+    assertEquals(await visitor.rest(), ["one"]);
+    await visitor.send(`${JSON.stringify(welcomeFrame("ann"))}\n`);
+    assertEquals(await ear.notice(), LATE);
+    visitor.close();
+    const [bot] = await server.welcome();
+    assertEquals((await bot.frame())?.["text"], "one");
+    if (answers) {
+      await bot.send({ type: "ack", id: "1", seq: 1 });
+      assertEquals(await bot.frame(), { type: "quit" });
+      bot.close();
+      await ear.end;
+    } else {
+      assertEquals(
+        await failure(ear),
+        "1 message was not acknowledged: the server has not answered everything within 1 s",
+      );
+    }
+  }
+});
+
 Deno.test("Link.close() does not wait for a server that is only slow to let one go", async () => {
   using server = new FakeServer();
   const { link, ear, visitor } = await fallenBack(server);
@@ -495,7 +584,7 @@ Deno.test("Link loses nothing of what is said to a chat-server that is only slow
   const long = '"'.repeat(5000);
   for (const line of ["", "/msg ann psst", long]) link.say(line);
   way.letThrough();
-  assertEquals(await ear.notice(), LATE);
+  assertEquals(await ear.next(({ notice, line }) => notice ?? line), LATE);
   const refused = await ear.next(({ refused }) => refused);
   assertEquals(refused, {
     reason: "it was sent before the server had answered",

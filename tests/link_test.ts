@@ -402,6 +402,15 @@ Deno.test("Link.retryInMs counts down to the next try, and is there only between
   );
   quick.link.close();
   await quick.ear.end;
+
+  const connecting = connect(server, { firstDelayMs: 60_000 });
+  const [last] = await server.welcome();
+  const left = await connecting;
+  last.close();
+  for await (const [arrival] of left.receive()) {
+    if (arrival?.notice) break;
+  }
+  assertEquals(left.retryInMs, undefined);
 });
 
 Deno.test("Link waits no longer than it is to try", async () => {

@@ -633,13 +633,14 @@ Deno.test("talkInPipe() prints as frames what was missed, once, and says elsewhe
     lingerMs: 0,
     json: true,
   });
+  const failed = assertRejects(() => talking, LinkError);
   await first.send(said(1, "one"));
   first.close();
   const lobby = { room: "lobby", log: "a", seq: 2, count: 1 };
   const [second] = await server.welcome({ rooms: [lobby] });
   await second.send(said(1, "one"), said(2, "two"));
   await second.send({ type: "bye", reason: FINAL.replaced });
-  await assertRejects(() => talking, LinkError);
+  await failed;
   const frames: Frame[] = out.trimEnd().split("\n")
     .map((line) => JSON.parse(line));
   assertEquals(frames, [

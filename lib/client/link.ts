@@ -456,7 +456,7 @@ export class Link {
       this.#dialect = dialect;
       this.#connection = connection;
       this.#connectedAt = this.#now();
-      if (this.#isEnding) this.end();
+      if (this.#isEnding) connection.hurry();
       return arrivals;
     } catch (error) {
       connection?.close();

@@ -248,7 +248,7 @@ export class PlainLines implements Dialect {
       // It is said again on the next one.
       if (!isWritten || this.#connection !== connection) return;
       this.#waiting.shift();
-      if (this.#frames) this.#written.push(line);
+      this.#written.push(line);
       this.#options.onChange();
     }
     this.#writingTo = undefined;
