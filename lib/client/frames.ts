@@ -33,7 +33,7 @@ export class Frames implements Dialect {
   readonly isText = false;
   readonly #options: DialectOptions;
   readonly #conversation: Conversation;
-  /** Whether the server may be another kind of chat. */
+  /** For how long to wait for the welcome, as long as the server may be of another kind. */
   #foreignMs: number | undefined;
   /** Where one is welcome. */
   #connection: Connection | undefined;
