@@ -7,8 +7,10 @@
 import { describe } from "./lib/fault.ts";
 import { failure } from "./lib/flags.ts";
 import { Link } from "./lib/client/link.ts";
-import { type PipeOptions, talkInPipe } from "./lib/client/pipe.ts";
-import { readSettings } from "./lib/client/settings.ts";
+import type { ClientOptions } from "./lib/client/options.ts";
+import { talkInPipe } from "./lib/client/pipe.ts";
+import { talkPlainly } from "./lib/client/plain.ts";
+import { isStartedByTask, readSettings } from "./lib/client/settings.ts";
 import { endSignal } from "./lib/client/signals.ts";
 import { talkInTerminal } from "./lib/client/terminal.ts";
 
@@ -18,33 +20,44 @@ async function main(): Promise<number> {
     console.log(options.print);
     return 0;
   }
-  const { retryMs, lingerMs, json, ...where } = options;
+  const isTerminal = Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
   // Frames are for programs, wherever they go.
-  const isTerminal = !json && Deno.stdin.isTerminal() &&
-    Deno.stdout.isTerminal();
+  const isPerson = isTerminal && !options.json;
+  const { retryMs, ...where } = options;
   // Whoever sits at a terminal can quit.
-  const link = await Link.connect(isTerminal ? where : { ...where, retryMs });
+  const link = await Link.connect(isPerson ? where : { ...where, retryMs });
   try {
-    return isTerminal
-      ? await talkInTerminal(link)
-      : await Promise.race([talk(link, { lingerMs, json }), endSignal()]);
+    if (isPerson && !options.plain) {
+      const isWaitedFor = isStartedByTask();
+      return await talkInTerminal(link, { ...options, isWaitedFor });
+    }
+    const talking = isPerson
+      ? talkAsPerson(link, options)
+      : talk(link, options);
+    return await Promise.race([talking, endSignal()]);
   } finally {
     // However it ended: whoever comes back has the name at once.
     await link.leave();
   }
 }
 
-async function talk(
-  link: Link,
-  options: Pick<PipeOptions, "lingerMs" | "json">,
-): Promise<number> {
+async function talk(link: Link, options: ClientOptions): Promise<number> {
   const allTaken = await talkInPipe(link, {
+    ...options,
     input: Deno.stdin.readable,
     print: writeOut,
     notify: complain,
-    ...options,
   });
   return allTaken ? 0 : 1;
+}
+
+async function talkAsPerson(
+  link: Link,
+  options: ClientOptions,
+): Promise<number> {
+  const input = Deno.stdin.readable;
+  await talkPlainly(link, { ...options, input, print: writeOut });
+  return 0;
 }
 
 async function writeOut(text: string): Promise<void> {

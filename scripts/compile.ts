@@ -19,6 +19,8 @@ interface Executable {
   name: string;
   entry: string;
   permissions: string[];
+  /** What else its runtime is told. */
+  flags: string[];
 }
 
 const EXECUTABLES: readonly Executable[] = [
@@ -26,6 +28,7 @@ const EXECUTABLES: readonly Executable[] = [
     name: "chat-server",
     entry: "server.ts",
     permissions: ["--allow-net", "--allow-read", "--allow-write"],
+    flags: [],
   },
   {
     name: "chat-client",
@@ -33,8 +36,10 @@ const EXECUTABLES: readonly Executable[] = [
     permissions: [
       "--allow-net",
       "--allow-read",
-      "--allow-env=USER,LOGNAME,USERNAME,TERM,HOME,XDG_CONFIG_HOME,APPDATA,CHAT_*",
+      "--allow-env=USER,LOGNAME,USERNAME,TERM,HOME,XDG_CONFIG_HOME,APPDATA,INIT_CWD,CHAT_*",
     ],
+    // After 50,000 messages it takes 76 MB with this, 81 MB without.
+    flags: ["--v8-flags=--optimize-for-size"],
   },
 ];
 
@@ -148,7 +153,7 @@ async function bundled(
 
 async function compile(
   { command, env }: Compiler,
-  { name, permissions }: Executable,
+  { name, permissions, flags }: Executable,
   bundle: string,
   target: string,
   workshop: string,
@@ -161,6 +166,7 @@ async function compile(
     "--no-lock",
     "--no-prompt",
     ...permissions,
+    ...flags,
     ...("DENORT_BIN" in env ? [] : ["--target", target]),
     "--output",
     output,

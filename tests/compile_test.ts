@@ -263,6 +263,7 @@ Deno.test("The executables have the permissions that they need, and no more", as
         "HOME",
         "XDG_CONFIG_HOME",
         "APPDATA",
+        "INIT_CWD",
         "CHAT_*",
       ],
     }],

@@ -52,9 +52,18 @@ function conversation(
   return ann;
 }
 
-/** What `ann` shows of these events. */
+/** What `ann` shows of these events that is not her own. */
 function shown(ann: Conversation, ...events: ChatEvent[]): ChatEvent[] {
-  return events.flatMap((event) => ann.take(event)).flatMap(({ show }) => show);
+  return events.flatMap((event) => ann.take(event)).flatMap(({ show, own }) =>
+    own ? [] : show
+  );
+}
+
+/** What `ann` shows of these events as her own. */
+function ownShown(ann: Conversation, ...events: ChatEvent[]): ChatEvent[] {
+  return events.flatMap((event) => ann.take(event)).flatMap(({ show, own }) =>
+    own ? show : []
+  );
 }
 
 /** What `ann` points out when these come. */
@@ -306,7 +315,7 @@ Deno.test("Conversation says things as the server will store them", () => {
   assertEquals(said.text, "abc\ufffd");
 });
 
-Deno.test("Conversation does not show again what it has said itself, acknowledged before or after", () => {
+Deno.test("Conversation shows what it has said itself once and as its own, acknowledged before or after", () => {
   for (const isBefore of [true, false]) {
     const ann = conversation();
     const said = [
@@ -320,10 +329,132 @@ Deno.test("Conversation does not show again what it has said itself, acknowledge
       const events = isBefore ? [ack, own] : [own, ack];
       const arrivals = events.flatMap((event) => ann.take(event));
       assertEquals(arrivals.map(({ event }) => event), events);
-      assertEquals(arrivals.flatMap(({ show }) => show), []);
+      assertEquals(arrivals.flatMap(({ show, own }) => own ? show : []), [own]);
+      assertEquals(arrivals.flatMap(({ show, own }) => own ? [] : show), []);
     }
     const other = message(4, "hi", { from: "ann" });
     assertEquals(shown(ann, other), [other]);
+  }
+});
+
+Deno.test("Conversation.pending is what was said and has not come to its place, acknowledged or not", () => {
+  const ann = conversation();
+  const pending = () =>
+    ann.pending.map(({ spoken, isAcknowledged }) => [
+      spoken.text,
+      isAcknowledged,
+    ]);
+  const one = ann.say("one");
+  const two = ann.tell("bob", "two");
+  const three = ann.reply("bob", "three");
+  ann.say("four");
+  assertEquals(pending(), [
+    ["one", false],
+    ["two", false],
+    ["three", false],
+    ["four", false],
+  ]);
+  ann.take({ type: "ack", ref: one.ref, seq: 2 });
+  assertEquals(pending().slice(0, 2), [["one", true], ["two", false]]);
+  assertEquals(ann.unacknowledged, 3);
+  assertEquals(ownShown(ann, message(1, "x"), message(2, "one")), [
+    message(2, "one"),
+  ]);
+  // Seen before it is acknowledged, as after a loss.
+  assertEquals(
+    ownShown(ann, message(3, "four", { from: "ann" })).length,
+    1,
+  );
+  assertEquals(pending(), [["two", false], ["three", false]]);
+  assertEquals(ann.unacknowledged, 3);
+  for (const [{ ref }, text] of [[two, "two"], [three, "three"]] as const) {
+    assertEquals(ownShown(ann, { type: "ack", ref }), [
+      { type: "told", from: "ann", to: "bob", text, time: NOON, own: true },
+    ]);
+  }
+  assertEquals([pending(), ann.unacknowledged], [[], 1]);
+});
+
+Deno.test("Conversation counts an answer that comes twice once", () => {
+  const ann = conversation();
+  const { ref } = ann.say("hi");
+  ann.say("ho");
+  ann.take({ type: "ack", ref, seq: 1 });
+  ann.take({ type: "ack", ref, seq: 1 });
+  ann.take({ type: "refused", code: "usage", reason: "no", ref });
+  assertEquals([ann.unacknowledged, ann.pending.length], [1, 2]);
+});
+
+Deno.test("Conversation knows the same words said twice, both seen before they are acknowledged", () => {
+  const ann = conversation();
+  ann.say("hi");
+  ann.say("hi");
+  const own = [1, 2].map((seq) => message(seq, "hi", { from: "ann" }));
+  assertEquals(ownShown(ann, ...own), own);
+  assertEquals([ann.unacknowledged, ann.pending], [2, []]);
+});
+
+Deno.test("Conversation shows what was said before it came first, and then its own message", () => {
+  const ann = conversation([state(LOBBY, 2)]);
+  ann.say("hi");
+  const arrivals = [
+    message(1, "one"),
+    message(3, "hi", { from: "ann" }),
+  ].flatMap((event) => ann.take(event));
+  const shown = arrivals.map(({ show, own = false }) => [
+    show.map(({ type }) => type),
+    own,
+  ]);
+  assertEquals(shown, [[[], false], [["history"], false], [["message"], true]]);
+});
+
+Deno.test("Conversation waits to see its own message whoever else leaves", () => {
+  const ann = conversation();
+  const { ref } = ann.say("hi");
+  ann.take({ type: "ack", ref, seq: 5 });
+  assertEquals(
+    ownShown(ann, { type: "left", room: LOBBY, name: "bob" }),
+    [],
+  );
+  assertEquals(ann.pending.length, 1);
+});
+
+Deno.test("Conversation shows a message of its own that cannot come to its place any more", () => {
+  const dev = { ...state("dev", 0) };
+  const cases: ((ann: Conversation, ref: string) => ChatEvent[])[] = [
+    (_, ref) => [
+      { type: "ack", ref, seq: 5 },
+      { type: "gap", room: "dev", from: 1, to: 5 },
+    ],
+    (_, ref) => [
+      { type: "gap", room: "dev", from: 1, to: 5 },
+      { type: "ack", ref, seq: 5 },
+    ],
+    (_, ref) => [
+      { type: "ack", ref, seq: 5 },
+      { type: "anew", room: "dev", log: "another" },
+    ],
+    (_, ref) => [
+      { type: "ack", ref, seq: 5 },
+      { type: "left", room: "dev", name: "ann" },
+    ],
+    (_, ref) => [
+      { type: "left", room: "dev", name: "ann" },
+      { type: "ack", ref, seq: 5 },
+    ],
+    (ann, ref) => {
+      ann.take({ type: "ack", ref, seq: 5 });
+      ann.lose();
+      return [welcome("ann", state(LOBBY, 0))];
+    },
+  ];
+  for (const events of cases) {
+    const ann = conversation([state(LOBBY, 0), dev]);
+    const { ref } = ann.say("hi", { room: "dev" });
+    assertEquals(ownShown(ann, ...events(ann, ref)), [
+      message(0, "hi", { room: "dev", from: "ann", time: NOON }),
+    ]);
+    assertEquals([ann.pending, ann.unacknowledged], [[], 0]);
   }
 });
 

@@ -244,6 +244,32 @@ Deno.test("Only settings.ts reads the environment", async () => {
   assertEquals(await filesWith(/Deno\.env/), ["lib/client/settings.ts"]);
 });
 
+Deno.test("Only screen.ts moves the cursor, and only keys.ts and screen.ts know what terminals send and obey", async () => {
+  assertEquals(await filesWith(/\\x1b/), [
+    "lib/client/keys.ts",
+    "lib/client/screen.ts",
+  ]);
+});
+
+Deno.test("What a terminal shows and what its keys do is decided without a terminal, a link or a clock", async () => {
+  const pure = [
+    ...["completion", "composer", "input_history", "input_line", "keys"],
+    ...["look", "presence", "prompt", "screen", "window"],
+  ].map((name) => `lib/client/${name}.ts`);
+  const allowed = [...pure, "lib/client/talk.ts"];
+  for (const file of pure) {
+    assertEquals(
+      ours(file).filter((edge) =>
+        edge.startsWith("lib/client/") && !allowed.includes(edge)
+      ),
+      [],
+      file,
+    );
+  }
+  const impure = await filesWith(/\bDeno\.|setTimeout|setInterval/);
+  assertEquals(pure.filter((file) => impure.includes(file)), []);
+});
+
 Deno.test("Only a room makes one event into many", async () => {
   assertEquals(await filesWith(/new Batch\(\)/), [
     "lib/server/outbox.ts",

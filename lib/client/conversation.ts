@@ -23,7 +23,7 @@ import {
 import { write } from "../wire/json.ts";
 import { People } from "./people.ts";
 import { Reading } from "./reading.ts";
-import { Said, type Spoken } from "./said.ts";
+import { type Pending, Said, type Spoken } from "./said.ts";
 
 /** What can be asked of a server in a frame. */
 export type Request = Exclude<Command, { type: "help" }>;
@@ -32,8 +32,10 @@ export type Request = Exclude<Command, { type: "help" }>;
 export interface Arrival {
   /** What the server said; there is none where something happened at this end. */
   event?: ChatEvent;
-  /** What is to be shown of it: nothing of what this end has said itself, a block of what was said earlier. */
+  /** What is to be shown of it; what was said earlier is one block. */
   show: readonly ChatEvent[];
+  /** Whether it was said at this end, and comes to its place now. */
+  own?: boolean;
   /** A line of a server that speaks plain text. */
   line?: string;
   /** What has to be pointed out besides. */
@@ -111,6 +113,11 @@ export class Conversation {
     return this.#said.waiting;
   }
 
+  /** What was said and has not come to its place in the conversation yet. */
+  get pending(): Pending[] {
+    return this.#said.pending;
+  }
+
   /** How many more can be said before some are acknowledged. */
   get free(): number {
     return this.#maxUnacknowledged - this.#said.waiting;
@@ -120,6 +127,11 @@ export class Conversation {
   find(room: string): string | undefined {
     const key = nameKey(room);
     return this.rooms.find((name) => nameKey(name) === key);
+  }
+
+  /** Who is in a room that one is in, as far as the server has told. */
+  people(room: string): string[] {
+    return this.#people.names(room);
   }
 
   /** Whether one has asked to be let into the room, and was not answered yet. */
@@ -205,7 +217,9 @@ export class Conversation {
     // It was said to somebody who had not introduced themselves.
     if (!this.#isWelcome) return [];
     if (event.type === "message") return this.#read(event);
-    return [{ event, show: this.#note(event) ? [event] : [] }];
+    if (event.type === "ack") return [{ event, ...this.#acknowledge(event) }];
+    const skipped = this.#skip(event);
+    return [...skipped, { event, show: this.#note(event) ? [event] : [] }];
   }
 
   /** The connection is lost. */
@@ -243,8 +257,11 @@ export class Conversation {
       this.#joining.delete(nameKey(state.room));
       this.#comeInto(state);
     }
-    for (const room of gone) this.#leave(room);
     const arrivals: Arrival[] = [{ event, show: isFirst ? [event] : [] }];
+    for (const room of gone) {
+      arrivals.push(...this.#said.skip(room, Infinity).map(this.#inPlace));
+      this.#leave(room);
+    }
     if (!isFirst) {
       const changes = [
         "connected again",
@@ -276,7 +293,6 @@ export class Conversation {
   #leave(room: string): void {
     this.#rooms.delete(room);
     this.#people.forget(room);
-    this.#said.skip(room, Infinity);
   }
 
   #refuse(event: ChatEvent & { type: "refused" }): Arrival[] {
@@ -318,13 +334,49 @@ export class Conversation {
     const reading = this.#rooms.get(event.room);
     const age = reading?.take(event) ?? "new";
     if (age === "known") return [];
-    const isOwn = age === "new" && this.#said.recognize(event, this.#name);
     const earlier = age === "new" || reading?.hasAllEarlier
       ? this.#earlier(event.room)
       : [];
-    const show = age === "new" && !isOwn ? [...earlier, event] : earlier;
-    return [{ event, show }];
+    if (age !== "new") return [{ event, show: earlier }];
+    if (!this.#said.recognize(event, this.#name)) {
+      return [{ event, show: [...earlier, event] }];
+    }
+    return [
+      ...(earlier.length > 0 ? [{ show: earlier }] : []),
+      { event, show: [event], own: true },
+    ];
   }
+
+  #acknowledge(
+    { ref, seq }: ChatEvent & { type: "ack" },
+  ): Omit<Arrival, "event"> {
+    const readTo = (room: string) => this.#rooms.get(room)?.since.seq;
+    const unseen = this.#said.acknowledge(ref, seq, readTo);
+    return unseen ? this.#inPlace(unseen) : { show: [] };
+  }
+
+  /** What was said and would be seen in a room that is left, or in a part of a log that is not there any more. */
+  #skip(event: ChatEvent): Arrival[] {
+    const isOver = event.type === "anew" ||
+      (event.type === "left" && event.name === this.#name);
+    const to = isOver ? Infinity : event.type === "gap" ? event.to : 0;
+    if (to === 0 || !("room" in event)) return [];
+    return this.#said.skip(event.room, to).map(this.#inPlace);
+  }
+
+  /** A message of one's own that is not going to be seen in a log. */
+  #inPlace = (spoken: Spoken): Omit<Arrival, "event"> => {
+    const { text } = spoken;
+    const [from, time] = [this.#name, this.#now()];
+    if (spoken.type !== "say") {
+      const { to } = spoken;
+      const told = { from, to: to ?? "", text, time, own: true };
+      return { show: [{ type: "told", ...told }], own: true };
+    }
+    const { room = LOBBY, action } = spoken;
+    const message = { room, seq: 0, time, from, text, action };
+    return { show: [{ type: "message", ...message }], own: true };
+  };
 
   /** What has come of the time before one was in the room, as one block. */
   #earlier(room: string): ChatEvent[] {
@@ -347,13 +399,6 @@ export class Conversation {
    */
   #note(event: ChatEvent): boolean {
     switch (event.type) {
-      case "ack":
-        this.#said.acknowledge(
-          event.ref,
-          event.seq,
-          (room) => this.#rooms.get(room)?.since.seq,
-        );
-        return false;
       case "pong":
         return false;
       case "told":
@@ -377,11 +422,9 @@ export class Conversation {
         return this.#people.rename(event.room, event.from, event.to);
       case "gap":
         this.#rooms.get(event.room)?.skip(event.to);
-        this.#said.skip(event.room, event.to);
         return true;
       case "anew":
         this.#rooms.get(event.room)?.anew(event.log);
-        this.#said.skip(event.room, Infinity);
         return true;
       default:
         return true;

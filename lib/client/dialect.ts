@@ -12,7 +12,7 @@ import type {
   Request,
   SayOptions,
 } from "./conversation.ts";
-import type { Spoken } from "./said.ts";
+import type { Pending, Spoken } from "./said.ts";
 
 /** What can be asked of a server besides saying something and quitting. */
 export type Question = Exclude<Request, Spoken | { type: "quit" }>;
@@ -42,6 +42,8 @@ export interface Dialect {
   readonly name: string;
   /** The rooms that one is in; none in plain text. */
   readonly rooms: string[];
+  /** What was said and has not come to its place in the conversation yet; in plain text that is not known. */
+  readonly pending: Pending[];
   /** How much was said and not acknowledged; in plain text, not sent. */
   readonly unacknowledged: number;
   /** How much more can be said before some of that is. */
@@ -50,6 +52,8 @@ export interface Dialect {
   readonly isDone: boolean;
   /** The room of this name that one is in, as the server writes it. */
   find(room: string): string | undefined;
+  /** Who is in the room, as far as the server has told. */
+  people(room: string): string[];
   /** Whether one has asked to be let into the room, and was not answered yet. */
   isJoining(room: string): boolean;
   /** Why this cannot be said, if it cannot. */

@@ -24,6 +24,7 @@ import {
   type Turn,
 } from "./dialect.ts";
 import { PlainLines } from "./plain_lines.ts";
+import type { Pending } from "./said.ts";
 
 const PING = write({ type: "ping", ref: "" });
 const QUIT = write({ type: "quit", ref: "" });
@@ -56,6 +57,10 @@ export class Frames implements Dialect {
     return this.#conversation.rooms;
   }
 
+  get pending(): Pending[] {
+    return this.#conversation.pending;
+  }
+
   get unacknowledged(): number {
     return this.#conversation.unacknowledged;
   }
@@ -70,6 +75,10 @@ export class Frames implements Dialect {
 
   find(room: string): string | undefined {
     return this.#conversation.find(room);
+  }
+
+  people(room: string): string[] {
+    return this.#conversation.people(room);
   }
 
   isJoining(room: string): boolean {
@@ -115,7 +124,8 @@ export class Frames implements Dialect {
       const arrivals = dialect.takeOver(connection, {
         secret: hello.session ?? frame.trimEnd(),
         answerMs: welcomeMs - (this.#foreignMs ?? 0),
-        frames: () => new Frames(this.#options),
+        // What looked like a late welcome may have been somebody's joke: it does not say so for ever.
+        frames: () => new Frames(this.#options, welcomeMs / 2),
       }, welcome.foreign);
       return { arrivals, dialect };
     }

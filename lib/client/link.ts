@@ -14,6 +14,7 @@ import type {
 import { type Dialect, LetGo, Mistaken, type Question } from "./dialect.ts";
 import { Frames } from "./frames.ts";
 import { PlainLines } from "./plain_lines.ts";
+import type { Pending } from "./said.ts";
 import { Backoff, sleep, unlessAborted } from "./waiting.ts";
 
 /** There is no link, or there is none any more; the message says why, in one line. */
@@ -143,6 +144,11 @@ export class Link {
     return this.#dialect.isJoining(room);
   }
 
+  /** Who is in the room, as far as the server has told. */
+  people(room: string): string[] {
+    return this.#dialect.people(room);
+  }
+
   /** Whether there is a connection now. */
   get isConnected(): boolean {
     return this.#connection !== undefined;
@@ -155,6 +161,11 @@ export class Link {
   get retryInMs(): number | undefined {
     if (this.#retryAt === undefined) return undefined;
     return Math.max(0, this.#retryAt - this.#now());
+  }
+
+  /** What was said and has not come to its place in the conversation yet; nothing in plain text. */
+  get pending(): Pending[] {
+    return this.#dialect.pending;
   }
 
   /** How many messages were said and not acknowledged; in plain text, not sent. */

@@ -49,6 +49,11 @@ export class People {
     this.#rooms.delete(room);
   }
 
+  /** Who is in a room, as far as that is known. */
+  names(room: string): string[] {
+    return [...this.#rooms.get(room)?.names ?? []];
+  }
+
   /** Somebody comes; returns whether that is news. */
   come(room: string, name: string): boolean {
     const present = this.#rooms.get(room);

@@ -3,13 +3,11 @@
  * frames. Knows no terminal, and no commands: whatever a line begins with, it is text.
  */
 
-// @ts-types="../std/text_line_stream.d.ts"
-import { TextLineStream } from "@std/streams/text-line-stream";
-import { describe } from "../fault.ts";
-import { clean, MAX_LINE_BYTES } from "../message.ts";
+import { clean } from "../message.ts";
 import { render as renderFrame } from "../wire/json.ts";
 import { render, shorten } from "../wire/text.ts";
 import type { Arrival } from "./conversation.ts";
+import { linesOf } from "./input_lines.ts";
 import { type Link, LinkError } from "./link.ts";
 
 /** What a pipe talks through. */
@@ -77,9 +75,9 @@ function frameOf({ event }: Arrival): string {
   return event && event.type !== "pong" ? renderFrame(event) : "";
 }
 
-/** What is to be shown to people, but not the refusal of a line of the input, which is pointed out. */
-function textOf({ show, line, refused }: Arrival): string {
-  if (refused) return "";
+/** What is to be shown to people, but not what the input says, nor its refusal, which is pointed out. */
+function textOf({ show, own, line, refused }: Arrival): string {
+  if (refused || own) return "";
   return show.map(render).join("") + (line === undefined ? "" : `${line}\n`);
 }
 
@@ -106,35 +104,4 @@ async function sayAll(
   await new Promise((resolve) => setTimeout(resolve, lingerMs));
   await link.untilAcknowledged();
   link.end();
-}
-
-async function* linesOf(
-  input: ReadableStream<Uint8Array>,
-): AsyncGenerator<string> {
-  try {
-    yield* input
-      .pipeThrough(new TextDecoderStream("utf-8", { ignoreBOM: true }))
-      .pipeThrough(new LineCap(MAX_LINE_BYTES + 1))
-      .pipeThrough(new TextLineStream());
-  } catch (error) {
-    throw new Error(`cannot read the input: ${describe(error)}`);
-  }
-}
-
-/** Leaves out what a line has beyond so many characters: a line without end would fill the memory. */
-class LineCap extends TransformStream<string, string> {
-  constructor(maxLength: number) {
-    let length = 0;
-    super({
-      transform(text, controller) {
-        const kept = text.split("\n").map((part, i) => {
-          if (i > 0) length = 0;
-          const from = length;
-          length += part.length;
-          return part.slice(0, Math.max(0, maxLength - from));
-        });
-        controller.enqueue(kept.join("\n"));
-      },
-    });
-  }
 }

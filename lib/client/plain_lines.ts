@@ -23,6 +23,7 @@ import {
   tryFrame,
   type Turn,
 } from "./dialect.ts";
+import type { Pending } from "./said.ts";
 import { sleep } from "./waiting.ts";
 
 /** A hello that was said, and not answered in time. */
@@ -44,6 +45,7 @@ interface Line {
 export class PlainLines implements Dialect {
   readonly isText = true;
   readonly rooms: string[] = [];
+  readonly pending: Pending[] = [];
   readonly name: string;
   readonly #options: DialectOptions;
   readonly #maxLines: number;
@@ -87,6 +89,10 @@ export class PlainLines implements Dialect {
 
   find(): undefined {
     return undefined;
+  }
+
+  people(): string[] {
+    return [];
   }
 
   isJoining(): boolean {

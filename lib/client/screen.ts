@@ -1,11 +1,16 @@
 /**
- * What the terminal shows: lines that stay, in its own scrollback, and below them the line being typed. Knows
- * escape sequences and widths; must not know what is typed or who says what.
+ * What the terminal shows: lines that stay, in its own scrollback, and below them what may still change: a few
+ * lines, and the line being typed. Knows escape sequences and widths; must not know what is typed or who says what.
  *
- * The cursor is saved (`ESC 7`) at the first cell of the input, and every repaint begins there (`ESC 8`). The
- * input is cut into rows here, short enough however wide this terminal draws an emoji, so that it never wraps
- * by itself; and they are reserved before anything is drawn, because drawing must not scroll. After a resize
- * the saved cursor means nothing, and the rows above the cursor are counted.
+ * What may change is cut into rows here, short enough however wide this terminal draws an emoji, so that none wraps
+ * where it should not, and it is known how far above the cursor it begins. A saved cursor (`ESC 7`) would be a place
+ * on the screen, and a terminal may have moved everything before it tells that it has another size.
+ *
+ * Each of these rows but the last is filled with a blank in the last column, so that the terminal takes all of
+ * them for one wrapped line. When it gets another width, terminals that wrap such a line anew (tmux, VTE, kitty)
+ * move the cursor along, and how many rows are above it then can be counted exactly. Others (xterm, xterm.js) leave
+ * the line as it was, because the program draws it anew. Which of these a terminal is, it tells when it is asked for
+ * its cursor.
  */
 
 import stringWidth from "string-width";
@@ -16,12 +21,31 @@ export interface Canvas {
   /** Writes all of `text`. */
   write(text: string): void;
   /** How large the terminal is now, in cells. */
-  size(): { columns: number; rows: number };
+  size(): Size;
+  /** Does something when a terminal that was asked should have answered. */
+  later(act: () => void): void;
 }
 
-/** The line being typed. */
-export interface Input {
+/** In cells. */
+export interface Size {
+  columns: number;
+  rows: number;
+}
+
+/** Counted from 0. */
+interface Place {
+  row: number;
+  column: number;
+}
+
+/** What may still change. */
+export interface Draft {
+  /** Lines above the line being typed; each is cut to one row. */
+  above: readonly { text: string; paint?: (text: string) => string }[];
+  prompt: string;
+  /** The characters before the cursor. */
   before: readonly string[];
+  /** The characters after it. */
   after: readonly string[];
 }
 
@@ -29,93 +53,257 @@ export interface Input {
 // make tmux keep a copy of it.
 const ERASE_BELOW = "\x1b[K\x1b[C\x1b[J\r";
 
+/**
+ * A longer input shows the rows around the cursor. What fills the screen would go into the scrollback at the next
+ * sudden resize, where nothing can be erased: of 900 such storms with half a screen 30 left something over, with 4
+ * rows none.
+ */
+const MAX_INPUT_ROWS = 4;
+
+/** So many lines are shown above the input. */
+const MAX_LINES = 3;
+
+/** Asks the terminal where its cursor is. */
+const LOCATE = "\x1b[6n";
+
+/** What was drawn, and for which size. */
+interface Drawn {
+  size: Size;
+  /** The rows above the one with the cursor. */
+  above: readonly string[];
+  /** What stands before the cursor in its row. */
+  before: string;
+}
+
 /** A terminal with a prompt at the bottom. */
 export class Screen {
   readonly #canvas: Canvas;
-  readonly #prompt: string;
-  /** For which size the cursor was saved; empty before the first time. */
-  #drawnFor = "";
-  /** The rows that were drawn above the cursor, and what stands before it in its own. */
-  #aboveCursor: string[] = [];
-  #left = false;
+  #drawn: Drawn | undefined;
+  /** Whether the terminal wraps anew what was drawn; not known before it has told. */
+  #wrapsAnew: boolean | undefined;
+  /** For which size it was asked, as long as it has not answered. */
+  #askedFor: Size | undefined;
+  #answers = true;
+  /** What is written once the terminal has answered. */
+  #held = "";
+  /** How many cells of what was drawn a sudden resize has moved into the scrollback, right above what is drawn. */
+  #buriedCells = 0;
+  #draft: Draft = { above: [], prompt: "", before: [], after: [] };
+  /** Not drawn: what is printed waits while it is paused, and is written as it is after the end. */
+  #state: "drawn" | "paused" | "ended" = "drawn";
 
-  constructor(canvas: Canvas, prompt: string) {
+  constructor(canvas: Canvas) {
     this.#canvas = canvas;
-    this.#prompt = prompt;
   }
 
-  /** Draws the input in place of what was drawn of it before. */
-  draw(input: Input): void {
-    this.#canvas.write(this.#toInput() + this.#paint(input));
+  /** Draws what may change in place of what was drawn of it before. */
+  draw(draft: Draft): void {
+    this.#show("", draft);
   }
 
-  /** Prints lines above the input. */
-  print(lines: readonly string[], input: Input): void {
-    const text = lines.map((line) => `${line}\r\n`).join("");
-    this.#canvas.write(this.#toInput() + text + this.#paint(input));
+  /** Prints rows above what may change. */
+  print(rows: readonly string[], draft: Draft): void {
+    this.#show(rows.map((row) => `${row}\r\n`).join(""), draft);
   }
 
-  /** Ends the input: what was typed of it stays, the prompt alone does not, and lines are printed below. */
-  leave(input: Input): void {
-    const rest = [...input.before, ...input.after].map(visible).join("");
-    this.#canvas.write(
-      this.#toInput() + (rest === "" ? "" : `${this.#prompt}${rest}\r\n`),
-    );
-    this.#left = true;
+  /** Clears the screen, but not the scrollback, and prints as many of these rows as fit, the last ones. */
+  redraw(rows: readonly string[], draft: Draft): void {
+    const fits = this.#size().rows - this.#compose(draft).rows.length;
+    const shown = fits > 0 ? rows.slice(-fits) : [];
+    const text = shown.map((row) => `${row}\r\n`).join("");
+    this.#show(`\x1b[H${ERASE_BELOW}${text}`, draft);
   }
 
-  /** To the first cell of the input, erasing it. */
-  #toInput(): string {
-    if (this.#drawnFor === "" || this.#left) return "";
-    if (this.#drawnFor === this.#sizeKey()) return `\x1b8${ERASE_BELOW}`;
-    // Rows that are too long for a narrower terminal were wrapped by it. Where it has put the cursor of such a
-    // row is a guess: tmux lets it follow its character, and xterm.js (VS Code) does not.
-    const { columns } = this.#size();
-    const widths = this.#aboveCursor.map((row) => stringWidth(row));
-    const inRow = Math.floor((widths.pop() ?? 0) / columns);
-    const above = widths.reduce(
-      (rows, width) => rows + Math.max(1, Math.ceil(width / columns)),
-      0,
-    );
-    return `${up(above + inRow)}\r${ERASE_BELOW}`;
+  /** Moves all that is on the screen into the scrollback. */
+  clear(draft: Draft): void {
+    this.#show(`${"\n".repeat(this.#size().rows)}\x1b[H`, draft);
   }
 
-  #paint(input: Input): string {
-    if (this.#left) return "";
+  /** The terminal says where its cursor is, counted from 1. */
+  locate(row: number, column: number): void {
+    if (!this.#askedFor || !this.#drawn) return;
+    const size = this.#size();
+    if (!isSame(size, this.#askedFor)) return this.#ask(size);
+    const cursor = { row: row - 1, column: column - 1 };
+    const stays = Math.min(stringWidth(this.#drawn.before), size.columns - 1);
+    const { column: wraps } = wrappedAnew(this.#drawn, size.columns, cursor);
+    const farFrom = (place: number) => Math.abs(cursor.column - place);
+    // Where both are the same it tells nothing.
+    if (wraps !== stays) this.#wrapsAnew = farFrom(wraps) < farFrom(stays);
+    this.#goOn(cursor);
+  }
+
+  /** Erases what may change; what is printed waits for {@linkcode resume}. */
+  pause(): void {
+    this.#canvas.write(this.#toBegin());
+    this.#drawn = this.#askedFor = undefined;
+    this.#state = "paused";
+  }
+
+  /** Draws again after {@linkcode pause}. */
+  resume(draft: Draft): void {
+    this.#drawn = this.#askedFor = undefined;
+    this.#state = "drawn";
+    this.draw(draft);
+  }
+
+  /** Erases what may change for good, but for what was typed; what is printed follows. */
+  end(): void {
+    if (this.#state === "ended") return;
+    const { prompt, before, after } = this.#draft;
+    const typed = [...before, ...after].map(visible).join("");
+    this.pause();
+    this.#state = "ended";
+    const rest = typed === "" ? "" : `${prompt}${typed}\r\n`;
+    this.#canvas.write(this.#held + rest);
+    this.#held = "";
+  }
+
+  #show(text: string, draft: Draft): void {
+    this.#held += text;
+    this.#draft = draft;
+    if (this.#askedFor) return;
+    const drawn = this.#drawn;
+    const size = this.#size();
+    // Where it is one row and stays one, it is clear where it begins.
+    const isClear = !drawn || isSame(size, drawn.size) ||
+      (drawn.above.length === 0 &&
+        stringWidth(drawn.before) < size.columns);
+    if (isClear || !this.#answers) this.#goOn();
+    else this.#ask(size);
+  }
+
+  /** Has the terminal tell how it has resized what was drawn. */
+  #ask(size: Size): void {
+    this.#askedFor = size;
+    this.#canvas.write(LOCATE);
+    this.#canvas.later(() => {
+      if (this.#askedFor !== size) return;
+      this.#answers = this.#wrapsAnew = false;
+      this.#goOn();
+    });
+  }
+
+  /** @param cursor where the cursor is, if that is known */
+  #goOn(cursor?: Place): void {
+    this.#askedFor = undefined;
+    if (this.#state === "paused") return;
+    const text = this.#held;
+    this.#held = "";
+    if (this.#state === "ended") return this.#canvas.write(text);
+    const printed = this.#toBegin(cursor) + text;
+    if (text !== "") this.#buriedCells = 0;
+    this.#canvas.write(printed + this.#paint(this.#draft));
+  }
+
+  /** To the first cell of what may change, erasing it. */
+  #toBegin(cursor?: Place): string {
+    const drawn = this.#drawn;
+    if (!drawn) return "";
+    const size = this.#size();
+    const { columns } = size;
+    const stays = drawn.above.length;
+    if (isSame(size, drawn.size)) return `${up(stays)}\r${ERASE_BELOW}`;
+    const wraps = wrappedAnew(drawn, columns, cursor).row;
+    const drawnUp = this.#wrapsAnew === undefined
+      // Something left over is better than a message lost.
+      ? Math.min(wraps, stays)
+      : this.#wrapsAnew
+      ? wraps
+      : stays;
+    const rows = drawnUp + Math.ceil(this.#buriedCells / columns);
+    // What is above the screen cannot be erased, unless the screen grows before anything else is printed.
+    const buried = cursor ? Math.max(0, rows - cursor.row) : 0;
+    this.#buriedCells = buried * columns;
+    return `${up(rows)}\r${ERASE_BELOW}`;
+  }
+
+  #paint(draft: Draft): string {
+    const { rows, painted, cursorRow, beforeCursor } = this.#compose(draft);
+    const size = this.#size();
+    this.#drawn = {
+      size,
+      above: rows.slice(0, cursorRow),
+      before: beforeCursor,
+    };
+    const last = rows.length - 1;
+    // Reserved first, because drawing must not scroll.
+    const begin = `${"\n".repeat(last)}${up(last)}\r`;
+    const toCursor = `${up(last - cursorRow)}\r${beforeCursor}`;
+    return `${begin}${painted.join(`\x1b[${size.columns}G `)}${toCursor}`;
+  }
+
+  /** What may change, in rows, as they are and as they are painted. */
+  #compose({ above, prompt, before, after }: Draft) {
     const { columns, rows: height } = this.#size();
-    const before = [...graphemes(this.#prompt), ...input.before.map(visible)];
-    const after = input.after.map(visible);
-    const rows = inRows([...before, ...after], columns - 1);
-    const cursorRows = inRows(before, columns - 1);
-    const cursorRow = cursorRows.length - 1;
-    // An input that is taller than the screen shows the rows around the cursor.
-    const first = Math.max(0, cursorRow - height + 1);
-    const shown = rows.slice(first, first + height);
-
-    this.#drawnFor = this.#sizeKey();
-    this.#aboveCursor = cursorRows.slice(first);
-    const reserve = "\n".repeat(shown.length - 1) + up(shown.length - 1);
-    const toCursor = `\x1b8${down(cursorRow - first)}${cursorRows[cursorRow]}`;
-    return `${reserve}\r\x1b7${shown.join("\r\n")}${toCursor}`;
+    const mostLines = Math.min(above.length, MAX_LINES, height >> 2);
+    const lines = above.slice(above.length - mostLines).map(
+      ({ text, paint }) => {
+        const row = cut(text, columns - 1);
+        return { row, painted: paint?.(row) ?? row };
+      },
+    );
+    const start = [...graphemes(prompt), ...before.map(visible)];
+    const input = inRows([...start, ...after.map(visible)], columns - 1);
+    const toCursor = inRows(start, columns - 1);
+    const cursorRow = toCursor.length - 1;
+    const most = Math.max(1, Math.min(MAX_INPUT_ROWS, height >> 1));
+    // Of a longer input, the rows around the cursor; the prompt is always there, because it may be a question.
+    const first = Math.max(
+      0,
+      Math.min(cursorRow - (most >> 1), input.length - most),
+    );
+    const shown = input.slice(first, first + most);
+    if (first > 0 && most > 1) shown[0] = cut(`${prompt}…`, columns - 1);
+    return {
+      rows: [...lines.map(({ row }) => row), ...shown],
+      painted: [...lines.map(({ painted }) => painted), ...shown],
+      cursorRow: lines.length + cursorRow - first,
+      beforeCursor: toCursor[cursorRow] ?? "",
+    };
   }
 
-  #size(): { columns: number; rows: number } {
+  #size(): Size {
     const { columns, rows } = this.#canvas.size();
     return { columns: Math.max(2, columns), rows: Math.max(1, rows) };
   }
+}
 
-  #sizeKey(): string {
-    const { columns, rows } = this.#size();
-    return `${columns}x${rows}`;
+function isSame(one: Size, other: Size): boolean {
+  return one.columns === other.columns && one.rows === other.rows;
+}
+
+/**
+ * Where the cursor is, counted from the begin of what was drawn, in a terminal that has wrapped it anew.
+ *
+ * @param cursor where it is on the screen: behind a full row some terminals have it there, others in the next one
+ */
+function wrappedAnew(
+  { size, above, before }: Drawn,
+  columns: number,
+  cursor?: Place,
+): Place {
+  let [row, column] = [0, 0];
+  const put = (cells: number) => {
+    // A wide character that does not fit leaves a blank.
+    if (column + cells > columns) [row, column] = [row + 1, 0];
+    column += cells;
+  };
+  const putAll = (text: string) => {
+    const widths = graphemes(text).map((character) => stringWidth(character));
+    widths.forEach(put);
+    return widths.reduce((all, cells) => all + cells, 0);
+  };
+  for (const text of above) {
+    for (let cells = putAll(text); cells < size.columns; cells++) put(1);
   }
+  putAll(before);
+  const isInNext = column === columns && cursor?.column === 0;
+  return isInNext ? { row: row + 1, column: 0 } : { row, column };
 }
 
 function up(rows: number): string {
   return rows > 0 ? `\x1b[${rows}A` : "";
-}
-
-function down(rows: number): string {
-  return rows > 0 ? `\x1b[${rows}B` : "";
 }
 
 /** `characters` in rows of at most `columns` cells. */
@@ -134,9 +322,18 @@ function inRows(characters: readonly string[], columns: number): string[] {
   return rows;
 }
 
-/** How a character of the input is shown: an end of line by a sign, a tab by one blank. */
+/** As much of `text` as fits into one row of `columns` cells. */
+function cut(text: string, columns: number): string {
+  const [row = "", ...others] = inRows(graphemes(text).map(visible), columns);
+  if (others.length === 0) return row;
+  return `${inRows(graphemes(row), columns - 2)[0] ?? ""}…`;
+}
+
+/** How a character of the input is shown: what has no cell of its own by a sign, a tab by one blank. */
 function visible(character: string): string {
-  return character === "\n" ? "⏎" : character === "\t" ? " " : character;
+  if (character === "\n") return "⏎";
+  if (character === "\t") return " ";
+  return character < "\u0300" || stringWidth(character) > 0 ? character : "·";
 }
 
 /** The most cells in which any terminal draws `text`. */

@@ -99,6 +99,11 @@ const MACHINE: Source = {
   label: (name) => name,
 };
 
+/** Whether another program waits for this one, as `deno task` and npm do: they say where they were started. */
+export function isStartedByTask(): boolean {
+  return variable("INIT_CWD") !== "";
+}
+
 function variableName(name: string): string {
   return `CHAT_${name.toUpperCase().replaceAll("-", "_")}`;
 }

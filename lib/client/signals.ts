@@ -35,19 +35,36 @@ export function endSignal(
   });
 }
 
-/** Does something whenever a signal comes, if the system has it. */
+/** Does something whenever a signal comes; returns whether the system has it. */
 export function onSignal(
   name: Deno.Signal,
   handler: () => void,
   until: AbortSignal,
-): void {
+): boolean {
   try {
     Deno.addSignalListener(name, handler);
     until.addEventListener(
       "abort",
       () => Deno.removeSignalListener(name, handler),
     );
+    return true;
   } catch {
-    // This system has no such signal.
+    return false;
   }
+}
+
+/** Whether a program may stop itself here: Windows has no such thing, and before 2.9 Deno does not permit it. */
+export function canStopItself(): boolean {
+  try {
+    Deno.kill(Deno.pid, "SIGCONT");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Stops the program, until somebody has it go on: SIGCONT comes then. */
+export function stopItself(): void {
+  // SIGTSTP can be caught, and Deno does so once it was listened to.
+  Deno.kill(Deno.pid, "SIGSTOP");
 }

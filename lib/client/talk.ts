@@ -1,6 +1,6 @@
 /**
- * What a person at a terminal says and sees: what a typed line does, in which room that is, and which lines
- * tell what has arrived. Knows neither keys nor the screen.
+ * What a person says and is told: what a typed line does, in which room that is, whom they ignore, and what there
+ * is to show of what arrives. Knows neither keys nor how anything is shown.
  */
 
 import {
@@ -8,9 +8,20 @@ import {
   type Command,
   LOBBY,
   MAX_UNACKNOWLEDGED,
+  nameFault,
   nameKey,
+  normalizeName,
 } from "../message.ts";
-import { parse, render } from "../wire/text.ts";
+import {
+  describe,
+  HELP,
+  parse,
+  type Usage,
+  usage,
+  USAGES,
+} from "../wire/text.ts";
+import { complete } from "./completion.ts";
+import type { Completion } from "./composer.ts";
 import { type Arrival, frameFault } from "./conversation.ts";
 import type { Link } from "./link.ts";
 
@@ -19,7 +30,9 @@ export type Talkable = Pick<
   Link,
   | "name"
   | "rooms"
+  | "isText"
   | "find"
+  | "people"
   | "isJoining"
   | "isConnected"
   | "unacknowledged"
@@ -30,17 +43,113 @@ export type Talkable = Pick<
   | "ask"
 >;
 
+/** Something to show. */
+export type Item =
+  | {
+    type: "event";
+    event: ChatEvent;
+    /** Whether it was said at this end. */
+    isOwn: boolean;
+    /** Whether it is meant for this person: their name is in it, or nobody else sees it. */
+    calls: boolean;
+  }
+  /** What this end has to say. */
+  | { type: "note"; text: string }
+  /** What is typed is said in this room from now on. */
+  | { type: "room"; room: string }
+  /** A line of a server that speaks plain text, or to it. */
+  | { type: "line"; text: string; isOwn: boolean; calls: boolean };
+
+/** What a line has led to. */
+export interface Done {
+  items: Item[];
+  /** What is left to be done. */
+  wish?: "quit" | "clear";
+}
+
+/** How a person wants to be told things. */
+export interface TalkOptions {
+  /** Whether they do not want to know who comes and goes: they do by default. */
+  quiet?: boolean;
+  /** Whether their terminal edits the line itself and its cursor stays where it is: by default it does not. */
+  plain?: boolean;
+}
+
+interface OwnCommand extends Usage {
+  obey(talk: Talk, argument: string): Done;
+}
+
+/** So many of those who have spoken last in a room are offered first. */
+const MAX_SPEAKERS = 50;
+
+const OWN_COMMANDS: readonly OwnCommand[] = [
+  {
+    name: "room",
+    argument: "[ROOM]",
+    help: "go to a room that you have joined, by name or number (Alt-1 to 9)",
+    obey: (talk, room) => ({
+      items: room === "" ? talk.listRooms() : talk.goTo(room),
+    }),
+  },
+  {
+    name: "ignore",
+    argument: "NAME",
+    help: "show nothing more of somebody",
+    obey: (talk, name) => ({ items: talk.ignore(name) }),
+  },
+  {
+    name: "unignore",
+    argument: "NAME",
+    help: "show them again",
+    obey: (talk, name) => ({ items: talk.unignore(name) }),
+  },
+  {
+    name: "ignored",
+    help: "whom you ignore",
+    obey: (talk) => ({ items: talk.listIgnored() }),
+  },
+];
+
+/** What only means something where the cursor can be moved. */
+const SCREEN_COMMANDS: readonly OwnCommand[] = [
+  {
+    name: "clear",
+    help: "clear the screen",
+    obey: () => ({ items: [], wish: "clear" }),
+  },
+];
+
+const KEYS =
+  "Tab completes, Up and Ctrl-R recall, Alt-1 to 9 change rooms, Ctrl-L redraws, Ctrl-Z suspends, Ctrl-D quits";
+
 /** A conversation of one person, who is in one of their rooms at a time. */
 export class Talk {
   readonly #link: Talkable;
+  readonly #isQuiet: boolean;
+  readonly #isPlain: boolean;
   #room: string = LOBBY;
   /** Where this person was before they wanted to join the room where they are now. */
   #before: string = LOBBY;
   /** What they were called who told this person something last. */
   #teller: string | undefined;
+  /** Names as they were given, by what they have in common with other ways to write them. */
+  readonly #ignored = new Map<string, string>();
+  /** What those are called now, as long as they are: what they have in common, and the name that was given. */
+  readonly #aliases = new Map<string, string>();
+  readonly #commands: readonly OwnCommand[];
+  /** Who has spoken in a room, the last one first. */
+  readonly #speakers = new Map<string, string[]>();
+  #knownRooms: readonly string[] = [];
+  /** Which lists of rooms are on their way: those that only completion wants are not shown. */
+  #listsAsked: { isShown: boolean }[] = [];
 
-  constructor(link: Talkable) {
+  constructor(link: Talkable, options: TalkOptions = {}) {
     this.#link = link;
+    this.#isQuiet = options.quiet ?? false;
+    this.#isPlain = options.plain ?? false;
+    this.#commands = this.#isPlain
+      ? OWN_COMMANDS
+      : [...OWN_COMMANDS, ...SCREEN_COMMANDS];
   }
 
   /** The room in which is said what is typed: as soon as they want to be there, also if it is not sure yet. */
@@ -48,11 +157,11 @@ export class Talk {
     return this.#room;
   }
 
-  /** Why these lines cannot be obeyed, if they cannot: then none of them is. */
+  /** Why these lines of one input cannot be obeyed, if they cannot: then none of them is. */
   fault(lines: readonly string[]): string | undefined {
     let messages = 0;
-    for (const line of lines) {
-      const command = parse(line);
+    for (const line of this.#meant(lines)) {
+      const command = this.#parse(line);
       if (!command || command.type === "refused") continue;
       if (["say", "tell", "reply"].includes(command.type)) messages++;
       const fault = this.#frameFault(command);
@@ -65,57 +174,197 @@ export class Talk {
       : `${counted(unacknowledged)} already`;
   }
 
-  /**
-   * Does what a line says.
-   *
-   * @returns what to show besides, and whether it is the wish to quit
-   */
-  obey(line: string): { show: string[]; quits: boolean } {
-    const command = parse(line);
-    if (command?.type === "quit") return { show: [], quits: true };
-    return { show: command ? this.#obey(command) : [], quits: false };
+  /** Does what the lines of one input say. */
+  obey(lines: readonly string[]): Done {
+    const items: Item[] = [];
+    for (const line of this.#meant(lines)) {
+      const done = this.#do(line);
+      items.push(...done.items);
+      if (done.wish) return { ...done, items };
+    }
+    return { items };
   }
 
-  /** The lines that tell what has arrived. */
-  show({ event, show, notice }: Arrival): string[] {
+  /** Several lines were pasted: whatever they begin with, they are text. */
+  #meant(lines: readonly string[]): readonly string[] {
+    const isText = lines.length > 1 && !this.#link.isText;
+    return isText
+      ? lines.map((line) => line.startsWith("/") ? `/${line}` : line)
+      : lines;
+  }
+
+  #do(line: string): Done {
+    const own = this.#readOwn(line);
+    if (own) return this.#obeyOwn(own, line);
+    const command = this.#parse(line);
+    if (!command) return { items: [] };
+    switch (command.type) {
+      case "quit":
+        return { items: [], wish: "quit" };
+      case "help":
+        return { items: this.#help(command) };
+      default:
+        return {
+          items: this.#link.isText ? this.#sayLine(line) : this.#obey(command),
+        };
+    }
+  }
+
+  /** What there is to show of what has arrived. */
+  take({ event, show, own = false, line, notice }: Arrival): Item[] {
+    const items = event && this.#isUnasked(event)
+      ? []
+      : show.flatMap((event) => this.#items(event, own));
     if (event) this.#follow(event);
-    const lines = show.flatMap((event) => this.#lines(event));
-    if (notice) lines.push(`-- ${notice}`);
-    const { rooms } = this.#link;
-    if (!rooms.includes(this.#room) && !this.#link.isJoining(this.#room)) {
-      lines.push(
-        this.#enter(rooms.includes(this.#before) ? this.#before : LOBBY),
+    if (line !== undefined) {
+      const calls = mentions(line, this.#link.name);
+      items.push({ type: "line", text: line, isOwn: false, calls });
+    }
+    if (notice) items.push({ type: "note", text: notice });
+    const { rooms, isText } = this.#link;
+    const isHere = rooms.includes(this.#room) ||
+      this.#link.isJoining(this.#room);
+    if (!isHere && !isText) {
+      items.push(
+        ...this.#enter(rooms.includes(this.#before) ? this.#before : LOBBY),
       );
     }
-    return lines;
+    return items;
   }
 
-  #obey(command: Command | (ChatEvent & { type: "refused" })): string[] {
+  /** What the end of a line can go on with. */
+  complete(typed: string): Completion {
+    const { rooms, isConnected } = this.#link;
+    // Asked for again each time; what it answers is there the next time.
+    const isUnderWay = this.#listsAsked.some(({ isShown }) => !isShown);
+    if (/^\/\w+\s/.test(typed) && isConnected && !isUnderWay) {
+      this.#askForRooms(false, "");
+    }
+    return complete(typed, {
+      commands: [...USAGES, ...this.#commands],
+      people: /^\/unignore\s/i.test(typed)
+        ? [...this.#ignored.values()]
+        : this.#people,
+      rooms: /^\/room\s/i.test(typed) ? rooms : [...rooms, ...this.#knownRooms],
+    });
+  }
+
+  /** Who is here and may be meant, whoever has spoken last first. */
+  get #people(): string[] {
+    const present = this.#link.people(this.#room);
+    // In a large room the server does not say who is there.
+    const speakers = (this.#speakers.get(this.#room) ?? []).filter((name) =>
+      present.length === 0 || present.includes(name)
+    );
+    return [...speakers, ...present].filter((name) =>
+      name !== this.#link.name && !this.#isIgnored(name)
+    );
+  }
+
+  /** Goes to a room that one is in, by its name or its number. */
+  goTo(which: string): Item[] {
+    const { rooms } = this.#link;
+    const number = /^\d{1,3}$/.test(which) ? rooms[Number(which) - 1] : "";
+    const room = this.#link.find(which) ?? number;
+    return room ? this.#enter(room) : [
+      { type: "note", text: `you are in no room ${which}; /room lists yours` },
+    ];
+  }
+
+  /** The rooms that one is in. */
+  listRooms(): Item[] {
+    const rooms = this.#link.rooms.map((room, i) => `${i + 1} ${room}`);
+    return [{ type: "note", text: `your rooms: ${rooms.join(", ")}` }];
+  }
+
+  /** From now on nothing of somebody is shown. */
+  ignore(name: string): Item[] {
+    const fault = nameKey(name) === nameKey(this.#link.name)
+      ? "that is you"
+      : nameFault(normalizeName(name));
+    if (fault) return [note(fault)];
+    this.#ignored.set(nameKey(name), name);
+    return [note(`${name} is ignored`)];
+  }
+
+  /** From now on somebody is shown again. */
+  unignore(name: string): Item[] {
+    const given = this.#aliases.get(nameKey(name)) ?? name;
+    for (const [alias, of] of this.#aliases) {
+      if (of === given) this.#aliases.delete(alias);
+    }
+    const wasIgnored = this.#ignored.delete(nameKey(given));
+    const text = wasIgnored
+      ? `${given} is no longer ignored`
+      : `${name} was not ignored`;
+    return [note(text)];
+  }
+
+  /** Whose words are not shown. */
+  listIgnored(): Item[] {
+    const names = [...this.#ignored.values()];
+    const text = names.length === 0
+      ? "nobody is ignored"
+      : `ignored: ${names.join(", ")}`;
+    return [{ type: "note", text }];
+  }
+
+  #parse(line: string): ReturnType<typeof parse> {
+    const command = this.#readOwn(line) ? undefined : parse(line);
+    if (!command || !this.#link.isText) return command;
+    // Nearly all commands are the server's own.
+    return command.type === "quit" || command.type === "help"
+      ? command
+      : { type: "say", text: line, action: false, ref: line };
+  }
+
+  #obeyOwn({ command, argument }: OwnLine, line: string): Done {
+    const isMissing = argument === "" && command.argument === "NAME";
+    if (!isMissing) return command.obey(this, argument);
+    return { items: this.#refuse(`usage: ${usage(command)}`, line) };
+  }
+
+  #help(command: Command & { type: "help" }): Item[] {
+    const { isText } = this.#link;
+    const lines = describe(
+      isText ? this.#commands : [...HELP, ...this.#commands],
+    ).map((line) => line.slice("-- ".length));
+    if (!this.#isPlain) lines.push(KEYS);
+    return [...(isText ? this.#sayLine(command.ref) : []), ...lines.map(note)];
+  }
+
+  #sayLine(line: string): Item[] {
+    this.#link.say(line);
+    return [{ type: "line", text: line, isOwn: true, calls: false }];
+  }
+
+  #obey(
+    command: Command | (ChatEvent & { type: "refused" }),
+  ): Item[] {
     const { ref } = command;
     const room = this.#room;
     switch (command.type) {
       case "refused":
-      case "help":
-        return this.#lines(command);
+        return this.#items(command, false);
       case "say":
         this.#link.say(command.text, {
           room,
           action: command.action,
           label: ref,
         });
-        return this.#waiting();
+        return [];
       case "tell":
         this.#link.tell(command.to, command.text, ref);
-        return this.#waiting();
+        return [];
       case "reply":
         if (this.#teller === undefined) {
           return this.#refuse("nobody has written to you", ref);
         }
         this.#link.reply(this.#teller, command.text, ref);
-        return this.#waiting();
+        return [];
       case "join": {
         const known = this.#link.find(command.room);
-        if (known !== undefined) return [this.#enter(known)];
+        if (known !== undefined) return this.#enter(known);
         if (this.#link.isConnected) {
           this.#before = room;
           this.#room = command.room;
@@ -126,37 +375,40 @@ export class Talk {
         const left = command.room ?? room;
         const refused = this.#ask({ ...command, room: left });
         const stays = left === LOBBY || nameKey(left) !== nameKey(room);
-        return refused.length > 0 || stays ? refused : [this.#enter(LOBBY)];
+        return refused.length > 0 || stays ? refused : this.#enter(LOBBY);
       }
       case "who":
       case "history":
         return this.#ask({ room, ...command });
       case "rooms":
+        return this.#askForRooms(true, ref);
       case "nick":
       case "ping":
         return this.#ask(command);
+      case "help":
       case "quit":
         return [];
     }
   }
 
-  #enter(room: string): string {
+  #enter(room: string): Item[] {
     this.#room = room;
-    return `-- you are in ${room}`;
+    return [{ type: "room", room }];
   }
 
-  #ask(request: Parameters<Talkable["ask"]>[0]): string[] {
+  #ask(request: Parameters<Talkable["ask"]>[0]): Item[] {
     if (this.#link.ask(request)) return [];
     return this.#refuse("there is no connection", request.ref);
   }
 
-  #refuse(reason: string, ref: string): string[] {
-    return this.#lines({ type: "refused", code: "usage", reason, ref });
+  #askForRooms(isShown: boolean, ref: string): Item[] {
+    const refused = this.#ask({ type: "rooms", ref });
+    if (refused.length === 0) this.#listsAsked.push({ isShown });
+    return refused;
   }
 
-  #waiting(): string[] {
-    if (this.#link.isConnected) return [];
-    return [`-- not connected, ${counted(this.#link.unacknowledged)}`];
+  #refuse(reason: string, ref: string): Item[] {
+    return this.#items({ type: "refused", code: "usage", reason, ref }, false);
   }
 
   #frameFault(command: Command): string | undefined {
@@ -175,9 +427,12 @@ export class Talk {
     }
   }
 
-  /** Keeps up with where this person wants to be, and who has told them something. */
+  /** Keeps up with where this person wants to be, who has told them something, and who is who. */
   #follow(event: ChatEvent): void {
     switch (event.type) {
+      case "welcome":
+        this.#listsAsked = [];
+        break;
       case "joined":
         // As the room is called, however it was typed.
         if (nameKey(event.room) === nameKey(this.#room)) {
@@ -185,21 +440,124 @@ export class Talk {
         }
         break;
       case "told":
-        this.#teller = event.from;
+        if (!this.#isIgnored(event.from)) this.#teller = event.from;
+        break;
+      case "message":
+        this.#hear(event.room, event.from);
+        break;
+      case "renamed":
+        this.#followIgnored(event.from, event.to);
+        for (const names of this.#speakers.values()) {
+          const at = names.indexOf(event.from);
+          if (at >= 0) names[at] = event.to;
+        }
+        break;
+      case "offline":
+        // Whoever is called that next is somebody else.
+        this.#aliases.delete(nameKey(event.name));
+        break;
+      case "rooms":
+        this.#knownRooms = event.rooms.map(({ room }) => room);
         break;
     }
   }
 
-  #lines(event: ChatEvent): string[] {
-    const lines = render(event).split("\n").slice(0, -1);
-    // These are told once, whichever rooms one shares with somebody.
-    const isOfNoRoom = event.type === "renamed" || event.type === "offline";
-    const isElsewhere = !isOfNoRoom && "room" in event &&
-      event.room !== undefined && event.room !== this.#room;
-    return isElsewhere ? lines.map((line) => `${event.room}: ${line}`) : lines;
+  #followIgnored(from: string, to: string): void {
+    const given = this.#aliases.get(nameKey(from)) ??
+      this.#ignored.get(nameKey(from));
+    if (given === undefined) return;
+    this.#aliases.delete(nameKey(from));
+    this.#aliases.set(nameKey(to), given);
+  }
+
+  /** This program's own command, if the line is one. */
+  #readOwn(line: string): OwnLine | undefined {
+    const [, word, argument = ""] = /^\/(\w+)\s*(.*)$/su.exec(line) ?? [];
+    const command = this.#commands.find(({ name }) =>
+      name === word?.toLowerCase()
+    );
+    return command && { command, argument: argument.trim() };
+  }
+
+  #hear(room: string, name: string): void {
+    const before = this.#speakers.get(room) ?? [];
+    const others = before.filter((other) => other !== name);
+    this.#speakers.set(room, [name, ...others].slice(0, MAX_SPEAKERS));
+  }
+
+  /** Whether it is a list of rooms that this person has not asked for. */
+  #isUnasked(event: ChatEvent): boolean {
+    if (event.type !== "rooms") return false;
+    const isShown = this.#listsAsked[0]?.isShown ?? true;
+    if (!event.more) this.#listsAsked.shift();
+    return !isShown;
+  }
+
+  #isIgnored(name: string): boolean {
+    const key = nameKey(name);
+    return this.#ignored.has(key) || this.#aliases.has(key);
+  }
+
+  #items(event: ChatEvent, isOwn: boolean): Item[] {
+    const item = (event: ChatEvent, calls = false): Item[] => [
+      { type: "event", event, isOwn, calls },
+    ];
+    switch (event.type) {
+      case "message":
+        if (isOwn) return item(event);
+        if (this.#isIgnored(event.from)) return [];
+        return item(event, mentions(event.text, this.#link.name));
+      case "told":
+        if (isOwn) return item(event);
+        return this.#isIgnored(event.from) ? [] : item(event, true);
+      case "joined":
+        if (event.state) return item(event);
+        return this.#isHidden(event.name) ? [] : item(event);
+      case "left":
+      case "offline":
+        return this.#isHidden(event.name) ? [] : item(event);
+      case "renamed":
+        return item(event);
+      case "history": {
+        const messages = event.messages.filter(({ from }) =>
+          !this.#isIgnored(from)
+        );
+        return item({ ...event, messages });
+      }
+      default:
+        return item(event);
+    }
+  }
+
+  #isHidden(name: string): boolean {
+    return this.#isQuiet || this.#isIgnored(name);
   }
 }
 
-function counted(waiting: number): string {
+interface OwnLine {
+  command: OwnCommand;
+  argument: string;
+}
+
+function note(text: string): Item {
+  return { type: "note", text };
+}
+
+/** Whether a text has somebody's name as a word of its own. */
+export function mentions(text: string, name: string): boolean {
+  return name !== "" && mention(name).test(text);
+}
+
+/** Somebody's name, as a word of its own. */
+export function mention(name: string): RegExp {
+  const letters = String.raw`[\p{L}\p{M}\p{N}_]`;
+  return new RegExp(
+    `(?<!${letters})${RegExp.escape(name)}(?!${letters})`,
+    "giu",
+  );
+}
+
+/** How many lines wait. */
+export function counted(waiting: number): string {
   return waiting === 1 ? "1 line waits" : `${waiting} lines wait`;
 }

@@ -3,24 +3,39 @@
  * terminal: whatever happens, it is given back as it was.
  */
 
-import { InputLine } from "./input_line.ts";
-import {
-  type Key,
-  type KeyName,
-  KeyReader,
-  MARK_PASTES,
-  UNMARK_PASTES,
-} from "./keys.ts";
+// @ts-types="../std/colors.d.ts"
+import { dim } from "@std/fmt/colors";
+import { Composer } from "./composer.ts";
+import { type Key, KeyReader, MARK_PASTES, UNMARK_PASTES } from "./keys.ts";
 import type { Link } from "./link.ts";
-import { type Canvas, Screen } from "./screen.ts";
-import { endSignal, onSignal } from "./signals.ts";
-import { Talk } from "./talk.ts";
+import { clock, layout, note, type Paragraph } from "./look.ts";
+import { promptOf } from "./prompt.ts";
+import type { Spoken } from "./said.ts";
+import { type Canvas, type Draft, Screen, type Size } from "./screen.ts";
+import { canStopItself, endSignal, onSignal, stopItself } from "./signals.ts";
+import { type Item, Talk } from "./talk.ts";
+import { Window } from "./window.ts";
 
-/** The signals that would stop the program with the terminal in raw mode: they do nothing. */
-const STOP_SIGNALS: readonly Deno.Signal[] = ["SIGTSTP", "SIGTTIN", "SIGTTOU"];
+/** How a person wants to be shown things. */
+export interface TerminalOptions {
+  /** Whether they do not want to know who comes and goes. */
+  quiet: boolean;
+  /** Whether the terminal rings for what is meant for them. */
+  bell: boolean;
+  /** Whether another program waits for this one, so that this one must not stop alone. */
+  isWaitedFor: boolean;
+}
 
-/** What the own lines begin with, before and after they are sent. */
-const PROMPT = "you> ";
+const BELL = "\x07";
+
+/** How often the size is looked at where no signal tells that it has changed, in ms. */
+const SIZE_POLL_MS = 250;
+
+/** How long a terminal may take to say where its cursor is, in ms. */
+const ANSWER_MS = 200;
+
+/** So many own messages are shown while they wait; more are counted. */
+const MAX_PENDING = 2;
 
 /**
  * Talks until the person quits.
@@ -28,108 +43,330 @@ const PROMPT = "you> ";
  * @returns the exit code: 0, or what belongs to the signal that ended it
  * @throws {LinkError} if the link was lost
  */
-export async function talkInTerminal(link: Link): Promise<number> {
-  const screen = new Screen(CANVAS, PROMPT);
-  const input = new InputLine();
-  const talk = new Talk(link);
+export async function talkInTerminal(
+  link: Link,
+  options: TerminalOptions,
+): Promise<number> {
+  const terminal = new Terminal(link, options);
   const listening = new AbortController();
   const signalled = endSignal(listening.signal);
-  for (const signal of STOP_SIGNALS) {
-    onSignal(signal, () => {}, listening.signal);
-  }
   let receiving, code;
   try {
-    Deno.stdin.setRaw(true);
-    CANVAS.write(MARK_PASTES);
-    screen.draw(input);
-    onSignal("SIGWINCH", () => screen.draw(input), listening.signal);
-    receiving = printArrivals(link, talk, screen, input);
-    const typing = obeyKeys(link, talk, screen, input);
-    code = await Promise.race([receiving, typing, signalled]);
+    try {
+      terminal.open(listening.signal);
+      receiving = terminal.printArrivals();
+      const typing = terminal.obeyKeys();
+      code = await Promise.race([receiving, typing, signalled]);
+    } finally {
+      listening.abort();
+      terminal.close();
+    }
+    if (code === undefined) await receiving;
   } finally {
-    listening.abort();
-    giveBack(screen, input);
+    terminal.tellOfPending();
   }
-  if (code === undefined) await receiving;
   return code ?? 0;
 }
 
-async function printArrivals(
-  link: Link,
-  talk: Talk,
-  screen: Screen,
-  input: InputLine,
-): Promise<void> {
-  for await (const arrivals of link.receive()) {
-    const lines = arrivals.flatMap((arrival) => talk.show(arrival));
-    if (lines.length > 0) screen.print(lines, input);
-  }
-}
+class Terminal {
+  readonly #link: Link;
+  readonly #options: TerminalOptions;
+  readonly #talk: Talk;
+  readonly #window: Window;
+  readonly #screen = new Screen(CANVAS);
+  readonly #composer: Composer;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #isOpen = false;
+  #isPaused = false;
+  readonly #stopsItself: boolean;
 
-/** Does what the keys say until they say to quit, or there are no more. */
-async function obeyKeys(
-  link: Link,
-  talk: Talk,
-  screen: Screen,
-  input: InputLine,
-): Promise<void> {
-  const keys = new KeyReader();
-  for await (
-    const typed of Deno.stdin.readable.pipeThrough(new TextDecoderStream())
-  ) {
-    for (const key of keys.push(typed)) {
-      const quits = isName(key, "interrupt") ||
-        (isName(key, "end-of-input") && input.text === "");
-      if (quits) return link.end();
-      if (!isName(key, "enter")) input.apply(key);
-      else if (submit(talk, screen, input)) return link.end();
+  constructor(link: Link, options: TerminalOptions) {
+    this.#link = link;
+    this.#options = options;
+    this.#stopsItself = canStopItself();
+    this.#talk = new Talk(link, options);
+    this.#window = new Window(this.#talk.room);
+    this.#composer = new Composer({
+      complete: (before) => this.#talk.complete(before),
+      fault: (lines) => this.#talk.fault(lines),
+    });
+  }
+
+  /** Takes the terminal, until {@linkcode close}. */
+  open(until: AbortSignal): void {
+    this.#isOpen = true;
+    // A fault that nobody expects ends the program without a word to whoever waits for it.
+    for (const fault of ["error", "unhandledrejection"]) {
+      globalThis.addEventListener(fault, () => this.close(), {
+        signal: until,
+      });
     }
-    screen.draw(input);
+    whenResized(() => this.#draw(), until);
+    onSignal("SIGCONT", () => this.#resume(), until);
+    // Where the program may not stop itself, only the terminal can stop it, and not if this is listened to.
+    if (this.#stopsItself || this.#options.isWaitedFor) {
+      onSignal("SIGTSTP", () => this.#suspend(), until);
+    }
+    this.#take();
+    this.#draw();
   }
-  link.end();
-}
 
-/**
- * Does what was typed, line by line; what cannot be done stays in the input.
- *
- * @returns whether it was the wish to quit
- */
-function submit(talk: Talk, screen: Screen, input: InputLine): boolean {
-  const lines = input.text.split("\n").filter((line) => line.trim() !== "");
-  const fault = talk.fault(lines);
-  if (fault) {
-    screen.print([`-- ${fault}`], input);
-    return false;
+  /** Gives the terminal back as it was; what was being typed stays on it. */
+  close(): void {
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
+    clearTimeout(this.#timer);
+    whileThere(() => {
+      this.#screen.print(this.#rows(this.#window.end()), this.#draft());
+      this.#screen.end();
+    });
+    giveBack();
   }
-  input.take();
-  screen.print(lines.map((line) => `${PROMPT}${line}`), input);
-  for (const line of lines) {
-    const { show, quits } = talk.obey(line);
-    if (show.length > 0) screen.print(show, input);
-    if (quits) return true;
+
+  /** Says which messages were not acknowledged: nobody knows what has become of them. */
+  tellOfPending(): void {
+    const pending = this.#link.pending.filter((line) => !line.isAcknowledged);
+    const rows = this.#rows(
+      pending.map(({ spoken }) =>
+        note(`not acknowledged: ${spoken.text}`, Date.now())
+      ),
+    );
+    whileThere(() => this.#screen.print(rows, this.#draft()));
   }
-  return false;
-}
 
-function isName(key: Key, name: KeyName): boolean {
-  return "name" in key && key.name === name;
-}
+  async printArrivals(): Promise<void> {
+    for await (const arrivals of this.#link.receive()) {
+      this.#show(arrivals.flatMap((arrival) => this.#talk.take(arrival)));
+    }
+  }
 
-/** Gives the terminal back as it was; what fails because the terminal is gone is of no use to anybody. */
-function giveBack(screen: Screen, input: InputLine): void {
-  for (
-    const step of [
-      () => screen.leave(input),
-      () => CANVAS.write(UNMARK_PASTES),
-      () => Deno.stdin.setRaw(false),
-    ]
-  ) {
+  /** Does what the keys say until they say to quit, or there are no more. */
+  async obeyKeys(): Promise<void> {
+    const reader = new KeyReader();
+    const input = Deno.stdin.readable.pipeThrough(new TextDecoderStream());
+    for await (const typed of input) {
+      // Somebody types though the program was to be stopped: they want it to go on.
+      if (this.#isPaused) this.#resume();
+      else {
+        for (const key of reader.push(typed)) {
+          if (this.#obey(key)) return this.#link.end();
+        }
+        this.#draw();
+      }
+    }
+    this.#link.end();
+  }
+
+  /** Does what a key says; returns whether that is to quit. */
+  #obey(key: Key): boolean {
+    if ("column" in key) {
+      this.#screen.locate(key.row, key.column);
+      return false;
+    }
+    const act = this.#composer.press(key);
+    switch (act?.type) {
+      case undefined:
+        return false;
+      case "send":
+        return this.#send(act.lines);
+      case "refuse":
+        this.#tell(act.reason);
+        return false;
+      case "hint":
+        this.#tell("Ctrl-D or /quit leaves");
+        return false;
+      case "room":
+        this.#show(this.#talk.goTo(String(act.number)));
+        return false;
+      case "redraw":
+        this.#redraw();
+        return false;
+      case "suspend":
+        this.#suspend();
+        return false;
+      case "quit":
+        return true;
+    }
+  }
+
+  /** Does what lines say; returns whether that is to quit. */
+  #send(lines: readonly string[]): boolean {
+    const { items, wish } = this.#talk.obey(lines);
+    this.#show(items);
+    if (wish === "clear") {
+      this.#window.clear();
+      this.#screen.clear(this.#draft());
+    }
+    return wish === "quit";
+  }
+
+  #tell(text: string): void {
+    this.#show([{ type: "note", text }]);
+  }
+
+  #show(items: readonly Item[]): void {
+    const { name, rooms } = this.#link;
+    const { room } = this.#talk;
+    this.#print(this.#window.show(items, { room, rooms, name }));
+    const rings = items.some((item) => "calls" in item && item.calls);
+    if (rings && this.#options.bell) CANVAS.write(BELL);
+  }
+
+  #print(paragraphs: readonly Paragraph[]): void {
+    if (paragraphs.length === 0) return this.#draw();
+    this.#screen.print(this.#rows(paragraphs), this.#draft());
+    this.#drawLater();
+  }
+
+  #draw(): void {
+    this.#screen.draw(this.#draft());
+    this.#drawLater();
+  }
+
+  #redraw(): void {
+    this.#screen.redraw(this.#rows(this.#window.recent), this.#draft());
+  }
+
+  #rows(paragraphs: readonly Paragraph[]): string[] {
+    const { columns } = CANVAS.size();
+    return paragraphs.flatMap((paragraph) => layout(paragraph, columns));
+  }
+
+  /** What changes by itself: the time until the next try, and the minute. */
+  #drawLater(): void {
+    clearTimeout(this.#timer);
+    if (!this.#isOpen) return;
+    const delaysMs = [
+      ...(this.#link.isConnected ? [] : [this.#secondLeftMs]),
+      ...(this.#window.presence ? [this.#window.minuteLeftMs] : []),
+    ];
+    if (delaysMs.length === 0) return;
+    const delayMs = Math.max(1, Math.min(...delaysMs));
+    this.#timer = setTimeout(() => this.#print(this.#window.pass()), delayMs);
+  }
+
+  get #secondLeftMs(): number {
+    return ((this.#link.retryInMs ?? 0) % 1000) + 1;
+  }
+
+  #draft(): Draft {
+    const { before, after, question } = this.#composer;
+    const { presence } = this.#window;
+    const prompt = question ?? this.#prompt;
+    const above = [
+      ...(presence ? [presenceLine(presence)] : []),
+      ...this.#pendingLines,
+    ];
+    return { above, prompt, before, after };
+  }
+
+  get #prompt(): string {
+    const { name, rooms, isText, isConnected } = this.#link;
+    const { retryInMs, unacknowledged: waiting } = this.#link;
+    return promptOf({
+      room: isText ? undefined : this.#talk.room,
+      name,
+      rooms,
+      unread: this.#window.unread,
+      absence: isConnected || !this.#isOpen
+        ? undefined
+        : { retryInMs, waiting },
+    }, CANVAS.size().columns);
+  }
+
+  /** What was said and has no place yet: it moves to its place as soon as the server has given it one. */
+  get #pendingLines(): Draft["above"] {
+    const { pending } = this.#link;
+    const { room } = this.#talk;
+    const more = pending.length - MAX_PENDING;
+    const shown = pending.slice(-MAX_PENDING).map((
+      { spoken, isAcknowledged },
+    ) => ({
+      text: `  …   ${leadOf(spoken, this.#link.name, room)}${spoken.text}`,
+      ...(!isAcknowledged && { paint: dim }),
+    }));
+    if (more <= 0) return shown;
+    return [{ text: `  …   ${more} more before this`, paint: dim }, ...shown];
+  }
+
+  #suspend(): void {
+    if (this.#isPaused || !this.#isOpen) return;
+    if (Deno.build.os === "windows") {
+      return this.#tell("Windows cannot suspend a program");
+    }
+    // That program would neither stop nor let the shell go on.
+    if (this.#options.isWaitedFor) {
+      return this.#tell(
+        "what deno task or npm has started cannot be suspended",
+      );
+    }
+    this.#isPaused = true;
+    clearTimeout(this.#timer);
+    this.#screen.pause();
+    giveBack();
+    if (this.#stopsItself) stopItself();
+    else CANVAS.write("-- Ctrl-Z once more suspends, Enter goes on\r\n");
+  }
+
+  #resume(): void {
+    if (!this.#isOpen) return;
     try {
-      step();
+      this.#take();
     } catch (error) {
+      // In the background the terminal is another program's.
       if (!(error instanceof Error)) throw error;
+      return;
     }
+    this.#isPaused = false;
+    this.#screen.resume(this.#draft());
+    this.#drawLater();
   }
+
+  #take(): void {
+    Deno.stdin.setRaw(true);
+    CANVAS.write(MARK_PASTES);
+  }
+}
+
+function presenceLine(
+  { time, lead, text }: Paragraph,
+): Draft["above"][number] {
+  return { text: `${clock(time)} ${lead}${text}`, paint: dim };
+}
+
+/** What stands before something of one's own that waits. */
+function leadOf(spoken: Spoken, name: string, room: string): string {
+  if (spoken.type !== "say") return `[you -> ${spoken.to}] `;
+  const lead = spoken.action ? `* ${name} ` : `<${name}> `;
+  return spoken.room === room ? lead : `${spoken.room}: ${lead}`;
+}
+
+/** Gives the terminal back as it was. */
+function giveBack(): void {
+  whileThere(() => CANVAS.write(UNMARK_PASTES));
+  whileThere(() => Deno.stdin.setRaw(false));
+}
+
+/** Does what only matters as long as the terminal is there: that it has gone is no fault. */
+function whileThere(act: () => void): void {
+  try {
+    act();
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+  }
+}
+
+/** Does something whenever the terminal has another size. */
+function whenResized(act: () => void, until: AbortSignal): void {
+  if (onSignal("SIGWINCH", act, until)) return;
+  const text = ({ columns, rows }: Size) => `${columns}x${rows}`;
+  let last = text(CANVAS.size());
+  const timer = setInterval(() => {
+    const size = text(CANVAS.size());
+    if (size !== last) act();
+    last = size;
+  }, SIZE_POLL_MS);
+  until.addEventListener("abort", () => clearInterval(timer));
 }
 
 const encoder = new TextEncoder();
@@ -145,5 +382,8 @@ const CANVAS: Canvas = {
     const { columns, rows } = Deno.consoleSize();
     // Some pseudo-terminals say 0 for a size that nobody has set.
     return { columns: columns || 80, rows: rows || 24 };
+  },
+  later(act) {
+    setTimeout(act, ANSWER_MS);
   },
 };

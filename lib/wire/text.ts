@@ -13,12 +13,16 @@ import {
   SOME_HISTORY,
 } from "../message.ts";
 
-interface TextCommand {
+/** How a command is written. */
+export interface Usage {
   name: string;
   argument?: string;
+  help: string;
+}
+
+interface TextCommand extends Usage {
   /** Whether the command means something without its argument too. */
   optional?: true;
-  help: string;
   /** Nothing, if the argument is not as it has to be. */
   command(argument: string, ref: string): Command | undefined;
 }
@@ -101,6 +105,9 @@ const COMMANDS: readonly TextCommand[] = [
     command: (_, ref) => ({ type: "quit", ref }),
   },
 ];
+
+/** How the commands are written. */
+export const USAGES: readonly Usage[] = COMMANDS;
 
 function roomOf(argument: string): { room?: string } {
   return argument === "" ? {} : { room: argument };
@@ -191,7 +198,7 @@ function lines(event: ChatEvent): string[] {
     case "pong":
       return [];
     case "help":
-      return help();
+      return describe(HELP);
     case "bye":
       return [`-- bye: ${event.reason}`];
     case "refused":
@@ -260,19 +267,23 @@ function others(count: number): string {
   return count === 1 ? "1 other is here" : `${count} others are here`;
 }
 
-function help(): string[] {
-  const rows = [
-    ...COMMANDS.map((command) => [usage(command), command.help] as const),
-    ["//TEXT", "say a line that begins with a slash"] as const,
-  ];
-  const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `-- ${left.padEnd(width)}  ${right}`);
+/** The commands, and what is not quite one, as /help lists them. */
+export const HELP: readonly Usage[] = [
+  ...COMMANDS,
+  { name: "/TEXT", help: "say a line that begins with a slash" },
+];
+
+/** A line for each of these commands. */
+export function describe(commands: readonly Usage[]): string[] {
+  const width = Math.max(...commands.map((command) => usage(command).length));
+  return commands.map((command) =>
+    `-- ${usage(command).padEnd(width)}  ${command.help}`
+  );
 }
 
-function usage(command: TextCommand): string {
-  return command.argument
-    ? `/${command.name} ${command.argument}`
-    : `/${command.name}`;
+/** How a command is written, in short. */
+export function usage({ name, argument }: Usage): string {
+  return argument ? `/${name} ${argument}` : `/${name}`;
 }
 
 function refuse(code: Refusal["code"], reason: string, ref: string): Refusal {
