@@ -837,6 +837,10 @@ terminalTest(
     );
     await bob.send("one\n/msg ann two\n/nick bert\nthree\n");
     await bob.heard();
+    // What is ignored cannot be seen to come; what comes after it can.
+    using carl = await room.enter("carl");
+    await carl.send("after it\n");
+    await ann.until((lines) => lines.includes("00:00 <carl> after it"));
     await ann.type("/unignore bert\r");
     await ann.untilRows("00:00 -- Bob is no longer ignored", PROMPT);
     await bob.send("four\n");
