@@ -83,6 +83,7 @@ Deno.test("Screen shows four rows of a long input at most, the prompt and those 
       const expected = all.slice(first, first + most);
       if (first > 0) expected[0] = "you> …";
       assertEquals(shown, expected);
+      assertEquals(shown.length, most);
       // What is around the cursor on both sides of it.
       assert(first === 0 || y > begin, `${at}`);
       const isAtEnd = first + most === all.length;

@@ -300,11 +300,16 @@ terminalTest(
     const { ann, bob } = await desk(room);
     await using _ann = ann;
     using _bob = bob;
-    for (const keys of ["/clear\r", "\x0c"]) {
+    for (
+      const [keys, typed] of [["/clear\rx", "x"], ["\x0cy", "xy"]] as const
+    ) {
       await ann.type(keys);
-      await ann.until(() => ann.rows[0] === PROMPT);
-      assertEquals(ann.rows.slice(1).join(""), "");
+      await ann.untilLast(`${PROMPT} ${typed}`);
+      assertEquals(ann.rows.join(""), `${PROMPT} ${typed}`);
     }
+    // What was there is in the scrollback.
+    const lines = await ann.until(() => true);
+    assert(lines.includes(WELCOME), lines.join("\n"));
   },
 );
 
