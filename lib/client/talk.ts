@@ -23,6 +23,7 @@ import {
 import { complete } from "./completion.ts";
 import type { Completion } from "./composer.ts";
 import { type Arrival, frameFault } from "./conversation.ts";
+import { Ignored } from "./ignored.ts";
 import type { Link } from "./link.ts";
 
 /** What is needed of a link. */
@@ -132,10 +133,7 @@ export class Talk {
   #before: string = LOBBY;
   /** What they were called who told this person something last. */
   #teller: string | undefined;
-  /** Names as they were given, by what they have in common with other ways to write them. */
-  readonly #ignored = new Map<string, string>();
-  /** What those are called now, as long as they are: what they have in common, and the name that was given. */
-  readonly #aliases = new Map<string, string>();
+  readonly #ignored = new Ignored();
   readonly #commands: readonly OwnCommand[];
   /** Who has spoken in a room, the last one first. */
   readonly #speakers = new Map<string, string[]>();
@@ -242,9 +240,7 @@ export class Talk {
     }
     return complete(typed, {
       commands: [...USAGES, ...this.#commands],
-      people: /^\/unignore\s/i.test(typed)
-        ? [...this.#ignored.values()]
-        : this.#people,
+      people: /^\/unignore\s/i.test(typed) ? this.#ignored.names : this.#people,
       rooms: /^\/room\s/i.test(typed) ? rooms : [...rooms, ...this.#knownRooms],
     });
   }
@@ -257,7 +253,7 @@ export class Talk {
       present.length === 0 || present.includes(name)
     );
     return [...speakers, ...present].filter((name) =>
-      name !== this.#link.name && !this.#isIgnored(name)
+      name !== this.#link.name && !this.#ignored.has(name)
     );
   }
 
@@ -283,26 +279,25 @@ export class Talk {
       ? "that is you"
       : nameFault(normalizeName(name));
     if (fault) return [note(fault)];
-    this.#ignored.set(nameKey(name), name);
+    this.#ignored.add(name);
     return [note(`${name} is ignored`)];
   }
 
   /** From now on somebody is shown again. */
   unignore(name: string): Item[] {
-    const given = this.#aliases.get(nameKey(name)) ?? name;
-    for (const [alias, of] of this.#aliases) {
-      if (of === given) this.#aliases.delete(alias);
-    }
-    const wasIgnored = this.#ignored.delete(nameKey(given));
-    const text = wasIgnored
-      ? `${given} is no longer ignored`
-      : `${name} was not ignored`;
-    return [note(text)];
+    const given = this.#ignored.remove(name);
+    return [
+      note(
+        given === undefined
+          ? `${name} was not ignored`
+          : `${given} is no longer ignored`,
+      ),
+    ];
   }
 
   /** Whose words are not shown. */
   listIgnored(): Item[] {
-    const names = [...this.#ignored.values()];
+    const { names } = this.#ignored;
     const text = names.length === 0
       ? "nobody is ignored"
       : `ignored: ${names.join(", ")}`;
@@ -440,34 +435,25 @@ export class Talk {
         }
         break;
       case "told":
-        if (!this.#isIgnored(event.from)) this.#teller = event.from;
+        if (!this.#ignored.has(event.from)) this.#teller = event.from;
         break;
       case "message":
         this.#hear(event.room, event.from);
         break;
       case "renamed":
-        this.#followIgnored(event.from, event.to);
+        this.#ignored.rename(event.from, event.to);
         for (const names of this.#speakers.values()) {
           const at = names.indexOf(event.from);
           if (at >= 0) names[at] = event.to;
         }
         break;
       case "offline":
-        // Whoever is called that next is somebody else.
-        this.#aliases.delete(nameKey(event.name));
+        this.#ignored.vanish(event.name);
         break;
       case "rooms":
         this.#knownRooms = event.rooms.map(({ room }) => room);
         break;
     }
-  }
-
-  #followIgnored(from: string, to: string): void {
-    const given = this.#aliases.get(nameKey(from)) ??
-      this.#ignored.get(nameKey(from));
-    if (given === undefined) return;
-    this.#aliases.delete(nameKey(from));
-    this.#aliases.set(nameKey(to), given);
   }
 
   /** This program's own command, if the line is one. */
@@ -493,11 +479,6 @@ export class Talk {
     return !isShown;
   }
 
-  #isIgnored(name: string): boolean {
-    const key = nameKey(name);
-    return this.#ignored.has(key) || this.#aliases.has(key);
-  }
-
   #items(event: ChatEvent, isOwn: boolean): Item[] {
     const item = (event: ChatEvent, calls = false): Item[] => [
       { type: "event", event, isOwn, calls },
@@ -505,11 +486,11 @@ export class Talk {
     switch (event.type) {
       case "message":
         if (isOwn) return item(event);
-        if (this.#isIgnored(event.from)) return [];
+        if (this.#ignored.has(event.from)) return [];
         return item(event, mentions(event.text, this.#link.name));
       case "told":
         if (isOwn) return item(event);
-        return this.#isIgnored(event.from) ? [] : item(event, true);
+        return this.#ignored.has(event.from) ? [] : item(event, true);
       case "joined":
         if (event.state) return item(event);
         return this.#isHidden(event.name) ? [] : item(event);
@@ -520,7 +501,7 @@ export class Talk {
         return item(event);
       case "history": {
         const messages = event.messages.filter(({ from }) =>
-          !this.#isIgnored(from)
+          !this.#ignored.has(from)
         );
         return item({ ...event, messages });
       }
@@ -530,7 +511,7 @@ export class Talk {
   }
 
   #isHidden(name: string): boolean {
-    return this.#isQuiet || this.#isIgnored(name);
+    return this.#isQuiet || this.#ignored.has(name);
   }
 }
 
