@@ -11,6 +11,9 @@ import { render } from "../wire/text.ts";
 import { graphemes } from "./input_line.ts";
 import { type Item, mention } from "./talk.ts";
 
+/** What makes a terminal ring. */
+export const BELL = "\x07";
+
 /** Something that is shown, whatever the width. */
 export interface Paragraph {
   /** When it happened, in ms since 1970. */
@@ -89,6 +92,16 @@ export function paragraphs(item: Item, now: number, name: string): Paragraph[] {
   }
 }
 
+/** What stands before something that somebody says, or does. */
+export function leadOfSaid(name: string, isAction: boolean): string {
+  return isAction ? `* ${name} ` : `<${name}> `;
+}
+
+/** What stands before something that one has told somebody. */
+export function leadToSomebody(name: string): string {
+  return `[you -> ${name}] `;
+}
+
 /** What this end, or the server, has to say. */
 export function note(text: string, time: number): Paragraph {
   return { time, lead: "-- ", text };
@@ -140,7 +153,7 @@ function said(
   isOwn: boolean,
   me: string,
 ): Paragraph {
-  const lead = action ? `* ${from} ` : `<${from}> `;
+  const lead = leadOfSaid(from, action);
   const mentioned = isOwn ? {} : { mentioned: me };
   return { time, lead, name: from, text, isOwn, ...mentioned };
 }
@@ -149,7 +162,7 @@ function told(
   { from, to, text, time, own }: ChatEvent & { type: "told" },
 ): Paragraph {
   const [lead, name] = own
-    ? [`[you -> ${to}] `, to]
+    ? [leadToSomebody(to), to]
     : [`[${from} -> you] `, from];
   return { time, lead, name, text, isOwn: own, isPrivate: true };
 }

@@ -6,7 +6,8 @@
 import { render } from "../wire/text.ts";
 import { linesOf } from "./input_lines.ts";
 import type { Link } from "./link.ts";
-import { counted, type Item, Talk } from "./talk.ts";
+import { BELL } from "./look.ts";
+import { areCalls, counted, type Item, Talk } from "./talk.ts";
 
 /** What such a terminal is. */
 export interface PlainOptions {
@@ -19,8 +20,6 @@ export interface PlainOptions {
   bell: boolean;
 }
 
-const BELL = "\x07";
-
 /**
  * Talks until the person quits, or the input ends.
  *
@@ -32,9 +31,8 @@ export async function talkPlainly(
 ): Promise<void> {
   const talk = new Talk(link, { ...options, plain: true });
   const show = async (items: readonly Item[]) => {
-    const rings = items.some((item) => "calls" in item && item.calls);
     const lines = items.flatMap((item) => linesFor(item, talk.room));
-    if (rings && options.bell) lines.unshift(BELL);
+    if (options.bell && areCalls(items)) lines.unshift(BELL);
     if (lines.length > 0) await options.print(lines.join(""));
   };
   const receiving = receive(

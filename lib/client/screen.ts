@@ -269,7 +269,8 @@ export class Screen {
   }
 }
 
-function isSame(one: Size, other: Size): boolean {
+/** Whether two sizes are the same. */
+export function isSame(one: Size, other: Size): boolean {
   return one.columns === other.columns && one.rows === other.rows;
 }
 

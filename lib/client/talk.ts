@@ -218,7 +218,7 @@ export class Talk {
       const calls = mentions(line, this.#link.name);
       items.push({ type: "line", text: line, isOwn: false, calls });
     }
-    if (notice) items.push({ type: "note", text: notice });
+    if (notice) items.push(note(notice));
     const { rooms, isText } = this.#link;
     const isHere = rooms.includes(this.#room) ||
       this.#link.isJoining(this.#room);
@@ -263,14 +263,14 @@ export class Talk {
     const number = /^\d{1,3}$/.test(which) ? rooms[Number(which) - 1] : "";
     const room = this.#link.find(which) ?? number;
     return room ? this.#enter(room) : [
-      { type: "note", text: `you are in no room ${which}; /room lists yours` },
+      note(`you are in no room ${which}; /room lists yours`),
     ];
   }
 
   /** The rooms that one is in. */
   listRooms(): Item[] {
     const rooms = this.#link.rooms.map((room, i) => `${i + 1} ${room}`);
-    return [{ type: "note", text: `your rooms: ${rooms.join(", ")}` }];
+    return [note(`your rooms: ${rooms.join(", ")}`)];
   }
 
   /** From now on nothing of somebody is shown. */
@@ -301,7 +301,7 @@ export class Talk {
     const text = names.length === 0
       ? "nobody is ignored"
       : `ignored: ${names.join(", ")}`;
-    return [{ type: "note", text }];
+    return [note(text)];
   }
 
   #parse(line: string): ReturnType<typeof parse> {
@@ -522,6 +522,11 @@ interface OwnLine {
 
 function note(text: string): Item {
   return { type: "note", text };
+}
+
+/** Whether one of these is meant for this person. */
+export function areCalls(items: readonly Item[]): boolean {
+  return items.some((item) => "calls" in item && item.calls);
 }
 
 /** Whether a text has somebody's name as a word of its own. */

@@ -8,12 +8,20 @@ import { dim } from "@std/fmt/colors";
 import { Composer } from "./composer.ts";
 import { type Key, KeyReader, MARK_PASTES, UNMARK_PASTES } from "./keys.ts";
 import type { Link } from "./link.ts";
-import { clock, layout, note, type Paragraph } from "./look.ts";
+import {
+  BELL,
+  clock,
+  layout,
+  leadOfSaid,
+  leadToSomebody,
+  note,
+  type Paragraph,
+} from "./look.ts";
 import { promptOf } from "./prompt.ts";
 import type { Spoken } from "./said.ts";
-import { type Canvas, type Draft, Screen, type Size } from "./screen.ts";
+import { type Canvas, type Draft, isSame, Screen } from "./screen.ts";
 import { canStopItself, endSignal, onSignal, stopItself } from "./signals.ts";
-import { type Item, Talk } from "./talk.ts";
+import { areCalls, type Item, Talk } from "./talk.ts";
 import { Window } from "./window.ts";
 
 /** How a person wants to be shown things. */
@@ -25,8 +33,6 @@ export interface TerminalOptions {
   /** Whether another program waits for this one, so that this one must not stop alone. */
   isWaitedFor: boolean;
 }
-
-const BELL = "\x07";
 
 /** How often the size is looked at where no signal tells that it has changed, in ms. */
 const SIZE_POLL_MS = 250;
@@ -208,8 +214,7 @@ class Terminal {
     const { name, rooms } = this.#link;
     const { room } = this.#talk;
     this.#print(this.#window.show(items, { room, rooms, name }));
-    const rings = items.some((item) => "calls" in item && item.calls);
-    if (rings && this.#options.bell) CANVAS.write(BELL);
+    if (this.#options.bell && areCalls(items)) CANVAS.write(BELL);
   }
 
   #print(paragraphs: readonly Paragraph[]): void {
@@ -336,8 +341,8 @@ function presenceLine(
 
 /** What stands before something of one's own that waits. */
 function leadOf(spoken: Spoken, name: string, room: string): string {
-  if (spoken.type !== "say") return `[you -> ${spoken.to}] `;
-  const lead = spoken.action ? `* ${name} ` : `<${name}> `;
+  if (spoken.type !== "say") return leadToSomebody(spoken.to ?? "");
+  const lead = leadOfSaid(name, spoken.action);
   return spoken.room === room ? lead : `${spoken.room}: ${lead}`;
 }
 
@@ -359,11 +364,10 @@ function whileThere(act: () => void): void {
 /** Does something whenever the terminal has another size. */
 function whenResized(act: () => void, until: AbortSignal): void {
   if (onSignal("SIGWINCH", act, until)) return;
-  const text = ({ columns, rows }: Size) => `${columns}x${rows}`;
-  let last = text(CANVAS.size());
+  let last = CANVAS.size();
   const timer = setInterval(() => {
-    const size = text(CANVAS.size());
-    if (size !== last) act();
+    const size = CANVAS.size();
+    if (!isSame(size, last)) act();
     last = size;
   }, SIZE_POLL_MS);
   until.addEventListener("abort", () => clearInterval(timer));
