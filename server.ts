@@ -28,7 +28,7 @@ async function main(): Promise<number> {
   await openLog(Deno.stderr.writable, options.log);
   const stopped = stopSignal();
   const log = options.data === ""
-    ? new MemoryLog()
+    ? new MemoryLog({ keep: options.historyMessages })
     : await SqliteLog.open(options.data, options);
   try {
     const server = await ChatServer.start({ ...options, log });

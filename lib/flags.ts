@@ -10,6 +10,9 @@ import { describe } from "./fault.ts";
 import { clean } from "./message.ts";
 import { VERSION } from "./version.ts";
 
+/** How wide the help text is: a terminal of the usual width shows it whole. */
+const HELP_COLUMNS = 80;
+
 /** The command line, or another source of settings, makes no sense; the message says why, in one line. */
 export class UsageError extends Error {
   override name = "UsageError";
@@ -209,6 +212,22 @@ export function wholeNumber(
   };
 }
 
+/** Reads a number from `min` to `max`, such as `2` or `0.5`. */
+export function decimal(
+  min: number,
+  max: number,
+): (value: string) => number {
+  return (value) => {
+    if (
+      !/^\d{1,9}(\.\d{1,9})?$/.test(value) || Number(value) < min ||
+      Number(value) > max
+    ) {
+      throw new UsageError(`it is a number from ${min} to ${max}`);
+    }
+    return Number(value);
+  };
+}
+
 /** Reads one of a few words. */
 export function oneOf<const W extends string>(
   ...words: W[]
@@ -331,7 +350,23 @@ function helpText(program: Program<Flags>): string {
     program.about,
     "",
     "Options:",
-    ...rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`),
+    ...rows.flatMap(([left, right]) =>
+      wrap(right, HELP_COLUMNS - width - 4).map((line, i) =>
+        `  ${(i === 0 ? left : "").padEnd(width)}  ${line}`
+      )
+    ),
     ...contrary,
   ].join("\n");
+}
+
+/** `text` in lines of at most `columns`, broken between words. */
+function wrap(text: string, columns: number): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const longer = `${lines.at(-1)} ${word}`;
+    if (lines.length > 0 && longer.length <= columns) {
+      lines[lines.length - 1] = longer;
+    } else lines.push(word);
+  }
+  return lines;
 }

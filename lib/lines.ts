@@ -39,22 +39,23 @@ export class LineReader {
   /** True once a line grew beyond the limit before its end came; everything after is ignored. */
   overflowed = false;
 
-  readonly #maxBytes: number;
+  /** How long a line may get without an end, in bytes. */
+  maxBytes: number;
+
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  readonly #negotiation: Negotiation;
+  readonly #negotiation = new Negotiation();
   #begun = new Uint8Array();
   #begunBytes = 0;
 
   /** @param maxBytes how long a line may get without an end */
   constructor(maxBytes: number = MAX_LINE_BYTES) {
-    this.#maxBytes = maxBytes;
-    this.#negotiation = new Negotiation(maxBytes);
+    this.maxBytes = maxBytes;
   }
 
   /** The lines that end in `bytes`, which may be reused afterwards. */
   push(bytes: Uint8Array): string[] {
     if (this.#negotiation.open || bytes.includes(IAC)) {
-      bytes = this.#negotiation.remove(bytes);
+      bytes = this.#negotiation.remove(bytes, this.maxBytes);
       this.telnet ||= this.#negotiation.seen;
     }
     const lines: string[] = [];
@@ -88,7 +89,7 @@ export class LineReader {
     const length = this.#begunBytes + part.length;
     // A CR at the end may belong to the end of the line.
     const last = part.at(-1) ?? this.#begun[this.#begunBytes - 1];
-    return length - (last === CR ? 1 : 0) > this.#maxBytes;
+    return length - (last === CR ? 1 : 0) > this.maxBytes;
   }
 
   /** Keeps what has no end yet in one growing buffer: an array for each read would take a hundred times as much. */
@@ -126,21 +127,16 @@ class Negotiation {
   timingMarks = 0;
   /** True once a subnegotiation grew beyond the limit before its end came; what follows is not looked at. */
   overflowed = false;
-  readonly #maxBytes: number;
   #state: "text" | "iac" | "do" | "option" | "sub" | "sub-iac" = "text";
   #subBytes = 0;
-
-  constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes;
-  }
 
   /** True while a command has begun and not ended, so that the next byte belongs to it. */
   get open(): boolean {
     return this.#state !== "text";
   }
 
-  /** `bytes` without negotiation. */
-  remove(bytes: Uint8Array): Uint8Array {
+  /** `bytes` without negotiation, of which no part may be longer than `maxBytes`. */
+  remove(bytes: Uint8Array, maxBytes: number): Uint8Array {
     // One byte more than came: a 255 that was held back may turn out to be text.
     const text = new Uint8Array(bytes.length + 1);
     let length = 0;
@@ -179,7 +175,7 @@ class Negotiation {
           this.#subBytes = this.#state === "text" ? 0 : this.#subBytes + 1;
           break;
       }
-      if (this.#subBytes > this.#maxBytes) {
+      if (this.#subBytes > maxBytes) {
         this.overflowed = true;
         break;
       }

@@ -216,7 +216,7 @@ Deno.test("Hub tells a program all that was said in the lobby since it has arriv
 });
 
 Deno.test("Told forgets the oldest of more than 100,000", () => {
-  const told = new Told(3_600_000);
+  const told = new Told({ directMemoryMs: 3_600_000 });
   for (let i = 0; i <= 100_000; i++) told.add("s", `${i}`);
   assertEquals([told.has("s", "0"), told.has("s", "1")], [false, true]);
 });

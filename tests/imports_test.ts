@@ -127,6 +127,7 @@ const CORE: Record<string, string[]> = {
     "lib/fault.ts",
     "lib/message.ts",
     "lib/server/log.ts",
+    "lib/server/options.ts",
     "lib/server/outbox.ts",
     "lib/server/room.ts",
   ],
@@ -146,7 +147,7 @@ const CORE: Record<string, string[]> = {
     "lib/message.ts",
     "lib/server/log.ts",
   ],
-  "lib/server/told.ts": [],
+  "lib/server/told.ts": ["lib/server/options.ts"],
 };
 
 Deno.test("The hub, the rooms, the outbox and the logs know no sockets, no dialect and not who uses them", () => {

@@ -8,16 +8,37 @@ import { DEFAULT_LIMITS, serverOptions } from "../lib/server/options.ts";
 import { VERSION } from "../lib/version.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "./assert.ts";
 
+/** The limits that are set by flags. */
+const {
+  maxAnswerBytes: _answer,
+  holdMs: _hold,
+  maxBadFrames: _bad,
+  directMemoryMs: _direct,
+  firstLineMs: _first,
+  partingMs: _parting,
+  maxRefusing: _refusing,
+  lookMs: _look,
+  acceptPauseMs: _pause,
+  acceptQuietMs: _quiet,
+  ...SET_LIMITS
+} = DEFAULT_LIMITS;
+
 Deno.test("serverOptions() listens on 127.0.0.1:5000 unless told otherwise", () => {
   assertEquals(serverOptions([]), {
     host: "127.0.0.1",
     port: 5000,
     data: "",
     historyDays: 30,
+    historyMessages: 2048,
     log: "text",
-    limits: { replay: 20 },
+    limits: SET_LIMITS,
   });
-  const rest = ["--history-days", "0", "--replay=0"];
+  const rest = [
+    "--history-days",
+    "0",
+    "--history-messages=9",
+    "--replay=0",
+  ];
   for (
     const args of [
       ["-H", "::1", "-p", "0", "--log", "json", "-d", "chat", ...rest],
@@ -30,8 +51,9 @@ Deno.test("serverOptions() listens on 127.0.0.1:5000 unless told otherwise", () 
       port: 0,
       data: "chat",
       historyDays: 0,
+      historyMessages: 9,
       log: "json",
-      limits: { replay: 0 },
+      limits: { ...SET_LIMITS, replay: 0 },
     });
   }
 });
@@ -43,6 +65,8 @@ Deno.test("serverOptions() gives options and limits that nobody can change", () 
 
 Deno.test("The limits are those of the design", () => {
   assertEquals(DEFAULT_LIMITS, {
+    rate: 4,
+    burst: 10,
     maxMessageBytes: 1024,
     maxLineBytes: 8192,
     maxWaitingBytes: 98304,
@@ -51,6 +75,15 @@ Deno.test("The limits are those of the design", () => {
     holdMs: 10_000,
     maxRooms: 1000,
     maxRoomsJoined: 20,
+    maxAnnounced: 500,
+    maxConnections: 10_000,
+    maxPerAddress: 32,
+    limitLoopback: false,
+    maxRefusing: 100,
+    pingMs: 30_000,
+    silentMs: 75_000,
+    stuckMs: 60_000,
+    lookMs: 1000,
     maxBadFrames: 10,
     directMemoryMs: 600_000,
     firstLineMs: 150,
@@ -99,6 +132,27 @@ Deno.test("serverOptions() says in one line what is wrong with a command line", 
       ["-p", "x\n\x1b[2J"],
       '--port "x\\n\\u001b[2J" will not do: a port is a whole number from 0 to 65535',
     ],
+    [
+      ["--rate=-1"],
+      '--rate "-1" will not do: it is a number from 0 to 1000000',
+    ],
+    [
+      ["--rate", "1e3"],
+      '--rate "1e3" will not do: it is a number from 0 to 1000000',
+    ],
+    [
+      ["--stuck", "0.5"],
+      '--stuck "0.5" will not do: it is a number from 1 to 86400',
+    ],
+    [["--limit-loopback=yes"], "--limit-loopback takes no value"],
+    [
+      ["--max-line", "2559"],
+      "max-line 2559 is too little for max-message 1024: a frame can take 2560 bytes",
+    ],
+    [
+      ["--ping", "80"],
+      "silence 75 is too little for ping 80: there is no time to answer",
+    ],
     [["--port"], "--port needs a value: port to listen on; 0 takes a free one"],
     [["--host="], "--host needs a value: address to listen on"],
     [["--log", "xml"], '--log "xml" will not do: it is one of text, json'],
@@ -127,15 +181,18 @@ Deno.test("--help names every flag with its default, and --version says which", 
   for (const args of [["--help"], ["-h"], ["--port", "1", "--help"]]) {
     const help = serverOptions(args);
     assert("print" in help);
+    const lines = help.print.split("\n");
+    assertEquals(lines.filter((line) => line.length > 80), []);
+    const words = help.print.replaceAll(/\s+/g, " ");
     for (
       const row of [
-        "-H, --host HOST +address to listen on \\(default 127.0.0.1\\)",
-        "-p, --port PORT +port to listen on; 0 takes a free one \\(default 5000\\)",
-        "--log FORMAT +format of the log on stderr: text or json \\(default text\\)",
-        "-h, --help +this text",
-        "--version +which version this is",
+        "-H, --host HOST address to listen on (default 127.0.0.1) ",
+        "-p, --port PORT port to listen on; 0 takes a free one (default 5000) ",
+        "--log FORMAT format of the log on stderr: text or json (default text) ",
+        "-h, --help this text",
+        "--version which version this is",
       ]
-    ) assertMatch(help.print, new RegExp(row));
+    ) assert(words.includes(row), row);
   }
   assertEquals(serverOptions(["--version"]), {
     print: `chat-server ${VERSION}`,
@@ -148,13 +205,79 @@ Deno.test("--help names every flag with its default, and --version says which", 
     "print" in help &&
       help.print.startsWith("Usage: chat-client [options] [HOST] [PORT]\n"),
   );
-  assertMatch(help.print, /--linger SECONDS .*\(default 0\)/);
+  assertMatch(help.print, /--linger SECONDS [^(]*\(default 0\)/);
   assertMatch(help.print, /--name NAME /);
   assertMatch(help.print, /\n {6}--no-reconnect {2,}give up [^\n(]*\n/);
-  assertMatch(help.print, /--retry SECONDS .*\(default 60\)/);
+  assertMatch(help.print, /--retry SECONDS [^(]*\(default 60\)/);
   assertMatch(help.print, /\n\n[^\n]* taken back by --no-NAME, [^\n]*$/);
-  const server = serverOptions(["--help"]);
-  assert("print" in server && !server.print.includes("--no-"));
+});
+
+Deno.test("--help says of every limit what it is by default, and why there is one", () => {
+  const help = serverOptions(["--help"]);
+  assert("print" in help);
+  const words = help.print.replaceAll(/\s+/g, " ");
+  for (
+    const [flag, reason, value] of [
+      ["rate", "nobody floods a room", 4],
+      ["burst", "to paste is not to flood", 10],
+      ["max-message", "it fits on a screen", 1024],
+      ["max-line", "what has no end fills no memory", 8192],
+      ["max-waiting", "who reads slowly costs the others nothing", 98304],
+      ["max-connections", "each takes memory and a file descriptor", 10000],
+      ["max-per-address", "nobody takes all places", 32],
+      ["limit-loopback", "for a proxy on it; scripts at home are spared", ""],
+      ["ping", "whether it is still there", 30],
+      ["silence", "the dead keep no names", 75],
+      ["stuck", "who only reads along is never thrown out", 60],
+      ["max-announced", "9,000 who join would be 40 million lines", 500],
+      ["max-rooms", "memory is bounded", 1000],
+      ["max-joined", "the same", 20],
+    ] as const
+  ) {
+    const tail = value === "" ? "" : `[^(]*\\(default ${value}\\)`;
+    assertMatch(words, new RegExp(` --${flag} [^(]*${reason}${tail}`));
+  }
+});
+
+Deno.test("serverOptions() sets every limit that has a flag", () => {
+  const args = {
+    "rate": "0.5",
+    "burst": "2",
+    "max-message": "300",
+    "max-line": "1112",
+    "max-waiting": "65536",
+    "max-connections": "5",
+    "max-per-address": "6",
+    "ping": "1.5",
+    "silence": "7",
+    "stuck": "8",
+    "max-announced": "9",
+    "max-rooms": "10",
+    "max-joined": "11",
+    "replay": "12",
+  };
+  const options = serverOptions([
+    ...Object.entries(args).map(([name, value]) => `--${name}=${value}`),
+    "--limit-loopback",
+  ]);
+  assert("limits" in options);
+  assertEquals(options.limits, {
+    rate: 0.5,
+    burst: 2,
+    maxMessageBytes: 300,
+    maxLineBytes: 1112,
+    maxWaitingBytes: 65_536,
+    maxConnections: 5,
+    maxPerAddress: 6,
+    limitLoopback: true,
+    pingMs: 1500,
+    silentMs: 7000,
+    stuckMs: 8000,
+    maxAnnounced: 9,
+    maxRooms: 10,
+    maxRoomsJoined: 11,
+    replay: 12,
+  });
 });
 
 /** A place that says these settings. */

@@ -399,9 +399,21 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
     partingMs,
     acceptPauseMs: _,
     acceptQuietMs: __,
+    lookMs: ___,
+    maxRefusing: ____,
+    rate,
+    burst,
+    maxAnnounced,
+    maxConnections,
+    maxPerAddress,
+    limitLoopback,
+    pingMs,
+    silentMs,
+    stuckMs,
     ...others
   } = DEFAULT_LIMITS;
   assertEquals(others, {}, "limits that this test does not know");
+  assert(!limitLoopback);
   // The reason of the bye says so in words.
   assertEquals(maxBadFrames, 10);
   for (
@@ -413,6 +425,13 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
       `you get the last ${replay} up to`,
       `| ${number(maxRooms)} with somebody in them; ${maxRoomsJoined} for one`,
       `| ${MAX_LISTED} members, or none if they are more; the first ${MAX_LISTED} `,
+      `| ${burst} at once, then ${rate} a second (\`--burst\`, \`--rate\`)`,
+      `| ${number(maxConnections)} in all (\`--max-connections\`), ` +
+      `${maxPerAddress} from one address`,
+      `| in rooms of up to ${maxAnnounced} members (\`--max-announced\`)`,
+      `after ${pingMs / 1000} s of silence`,
+      `after ${silentMs / 1000} s of silence`,
+      `for ${stuckMs / 1000} s`,
       `| ${number(maxAnswerBytes)} bytes; then`,
       `| ${number(maxWaitingBytes)} bytes, left`,
       `\`more than ${maxWaitingBytes} bytes wait`,

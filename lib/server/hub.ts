@@ -24,12 +24,13 @@ import type { Outbox, Turns } from "./outbox.ts";
 import { Reading } from "./reading.ts";
 import { type Request, type RequestLimits, Requests } from "./requests.ts";
 import type { Room } from "./room.ts";
-import { Rooms } from "./rooms.ts";
+import { Rooms, type RoomsLimits } from "./rooms.ts";
 import { Seating, type SeatingLimits } from "./seating.ts";
 
 /** What the hub needs to know of the limits. */
 export type HubLimits =
-  & Pick<Limits, "holdMs" | "maxRooms">
+  & Readonly<Pick<Limits, "holdMs">>
+  & RoomsLimits
   & SeatingLimits
   & RequestLimits;
 
@@ -65,7 +66,7 @@ export class Hub {
     log: Log,
     options: { limits: HubLimits; server: string },
   ): Promise<Hub> {
-    const rooms = await Rooms.open(turns, log, options.limits.maxRooms);
+    const rooms = await Rooms.open(turns, log, options.limits);
     return new Hub(rooms, new Reading(log, turns), options);
   }
 

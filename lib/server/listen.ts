@@ -73,7 +73,7 @@ export class ChatServer {
       limits?: Partial<Limits>;
     },
   ): Promise<ChatServer> {
-    const limits = Object.freeze({ ...DEFAULT_LIMITS, ...options.limits });
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const listener = bind(options.host, options.port);
     try {
       const turns = new Turns();
@@ -90,6 +90,11 @@ export class ChatServer {
   /** How many connections there are, those that are ending included. */
   get connections(): number {
     return this.#sessions.size;
+  }
+
+  /** Changes limits, for those who are here already, too: at the latest from the next line that they say. */
+  limit(limits: Partial<Limits>): void {
+    Object.assign(this.#limits, limits);
   }
 
   /** Accepts nobody more, tells everyone, and resolves when every connection is closed: soon. */

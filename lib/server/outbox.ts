@@ -123,8 +123,8 @@ interface Stretch {
 
 /** What an outbox needs to know besides where it writes. */
 export interface OutboxOptions {
-  /** How many bytes may be left after a write was offered to the sink. */
-  maxBytes: number;
+  /** How many bytes may be left after a write was offered to the sink; asked each time. */
+  readonly maxBytes: number;
   /** Called when more than that is left; calls `cut` or `end`, and is not called again. */
   onFull(): void;
 }

@@ -19,7 +19,7 @@ import type { Limits } from "./options.ts";
 import type { Seat } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
 import { cannotRead, type Seating } from "./seating.ts";
-import { Told } from "./told.ts";
+import { Told, type ToldLimits } from "./told.ts";
 
 /** How many names of members or rooms are on one page: the longest ones take less than 16 KiB. */
 const PAGE_NAMES = 100;
@@ -33,27 +33,29 @@ export type Request = Exclude<Command, { type: "quit" | "help" | "ping" }>;
 type Asking<T extends Request["type"]> = Command & { type: T };
 
 /** What binds what members ask for. */
-export type RequestLimits = Pick<Limits, "maxMessageBytes" | "directMemoryMs">;
+export type RequestLimits =
+  & Readonly<Pick<Limits, "maxMessageBytes">>
+  & ToldLimits;
 
 /** Does what members ask for. */
 export class Requests {
   readonly #members: Members;
   readonly #rooms: Rooms;
   readonly #seating: Seating;
-  readonly #maxMessageBytes: number;
+  readonly #limits: RequestLimits;
   readonly #told: Told;
 
   constructor(
     members: Members,
     rooms: Rooms,
     seating: Seating,
-    { maxMessageBytes, directMemoryMs }: RequestLimits,
+    limits: RequestLimits,
   ) {
     this.#members = members;
     this.#rooms = rooms;
     this.#seating = seating;
-    this.#maxMessageBytes = maxMessageBytes;
-    this.#told = new Told(directMemoryMs);
+    this.#limits = limits;
+    this.#told = new Told(limits);
   }
 
   /**
@@ -268,7 +270,7 @@ export class Requests {
 
   #refuseText(text: string, ref: string): Refusal | undefined {
     const bytes = utf8Length(text);
-    const max = this.#maxMessageBytes;
+    const max = this.#limits.maxMessageBytes;
     if (bytes <= max) return undefined;
     const reason = `${bytes} bytes are too long, a message has at most ${max}`;
     return refusal("too-long", reason, ref);

@@ -7,10 +7,14 @@ import { getLogger } from "@logtape/logtape";
 import { describe } from "../fault.ts";
 import { type ChatEvent, LOBBY, MAX_LISTED, nameKey } from "../message.ts";
 import type { Log, Origin, Place } from "./log.ts";
+import type { Limits } from "./options.ts";
 import { Batch, type Turns } from "./outbox.ts";
 import { Room, type Said, type Seat, type Unstored } from "./room.ts";
 
 const log = getLogger(["chat", "rooms"]);
+
+/** What binds the rooms. */
+export type RoomsLimits = Readonly<Pick<Limits, "maxRooms">>;
 
 /** There are as many rooms as there may be. */
 export class TooManyRooms extends Error {
@@ -22,7 +26,7 @@ export class Rooms {
   readonly lobby: Room;
   readonly #turns: Turns;
   readonly #log: Log;
-  readonly #maxRooms: number;
+  readonly #limits: RoomsLimits;
   readonly #rooms = new Map<string, Room>();
   readonly #opening = new Map<string, Promise<Room>>();
   /** Why nothing can be stored at the moment. */
@@ -30,23 +34,31 @@ export class Rooms {
   /** The rooms in which something has happened in this turn. */
   #stirred = new Set<Room>();
 
-  private constructor(lobby: Room, turns: Turns, log: Log, maxRooms: number) {
+  private constructor(
+    lobby: Room,
+    turns: Turns,
+    log: Log,
+    limits: RoomsLimits,
+  ) {
     this.lobby = lobby;
     this.#turns = turns;
     this.#log = log;
-    this.#maxRooms = maxRooms;
+    this.#limits = limits;
     this.#rooms.set(nameKey(lobby.name), lobby);
   }
 
   /**
    * Opens the lobby.
    *
-   * @param maxRooms how many rooms there may be at a time
    * @throws {LogError}
    */
-  static async open(turns: Turns, log: Log, maxRooms: number): Promise<Rooms> {
+  static async open(
+    turns: Turns,
+    log: Log,
+    limits: RoomsLimits,
+  ): Promise<Rooms> {
     const lobby = new Room(await log.open(LOBBY));
-    return new Rooms(lobby, turns, log, maxRooms);
+    return new Rooms(lobby, turns, log, limits);
   }
 
   /** The room of that name, in whichever case, if there is one. */
@@ -83,8 +95,9 @@ export class Rooms {
   }
 
   async #open(name: string, key: string): Promise<Room> {
-    if (this.#rooms.size + this.#opening.size >= this.#maxRooms) {
-      throw new TooManyRooms(`there are ${this.#maxRooms} rooms already`);
+    const { maxRooms } = this.#limits;
+    if (this.#rooms.size + this.#opening.size >= maxRooms) {
+      throw new TooManyRooms(`there are ${maxRooms} rooms already`);
     }
     const room = new Room(await this.#log.open(name));
     this.#rooms.set(key, room);

@@ -14,7 +14,7 @@ import type { Room, Seat, Start } from "./room.ts";
 import { type Rooms, TooManyRooms } from "./rooms.ts";
 
 /** What binds who sits somewhere. */
-export type SeatingLimits = Pick<Limits, "replay" | "maxRoomsJoined">;
+export type SeatingLimits = Readonly<Pick<Limits, "replay" | "maxRoomsJoined">>;
 
 /** Lets members sit down and stand up. */
 export class Seating {

@@ -34,7 +34,7 @@ export class Session {
   readonly #address: string;
   readonly #hub: Hub;
   readonly #turns: Turns;
-  readonly #limits: Limits;
+  readonly #limits: Readonly<Limits>;
   readonly #lines: LineReader;
   readonly #outbox: Outbox;
   readonly #connection: Connection;
@@ -61,7 +61,7 @@ export class Session {
     address: string,
     hub: Hub,
     turns: Turns,
-    limits: Limits,
+    limits: Readonly<Limits>,
   ) {
     this.#conn = conn;
     this.#address = address;
@@ -70,7 +70,9 @@ export class Session {
     this.#limits = limits;
     this.#lines = new LineReader(limits.maxLineBytes);
     this.#outbox = new Outbox(conn, turns, {
-      maxBytes: limits.maxWaitingBytes,
+      get maxBytes() {
+        return limits.maxWaitingBytes;
+      },
       onFull: () => this.#dropSlowReader(),
     });
     this.#connection = {
@@ -161,6 +163,7 @@ export class Session {
         await this.#hear(this.#lines.end());
         return PEACEFUL.endOfInput;
       }
+      this.#lines.maxBytes = this.#limits.maxLineBytes;
       if (!this.#parting) {
         await this.#hear(this.#lines.push(buffer.subarray(0, count)));
       }

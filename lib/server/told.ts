@@ -1,17 +1,21 @@
 /** Which direct messages have been told: a program that is not sure says one again, and it is told once. */
 
+import type { Limits } from "./options.ts";
+
+/** For how long they are remembered. */
+export type ToldLimits = Readonly<Pick<Limits, "directMemoryMs">>;
+
 /** How many are remembered at most. */
 const MAX_TOLD = 100_000;
 
 /** The direct messages that programs have sent in the last while. */
 export class Told {
-  readonly #memoryMs: number;
+  readonly #limits: ToldLimits;
   /** When each was told, the oldest first. */
   readonly #at = new Map<string, number>();
 
-  /** @param memoryMs for how long they are remembered, in ms */
-  constructor(memoryMs: number) {
-    this.#memoryMs = memoryMs;
+  constructor(limits: ToldLimits) {
+    this.#limits = limits;
   }
 
   /** Whether it was told; what has no session or no id is not remembered. */
@@ -33,7 +37,7 @@ export class Told {
   }
 
   #isOld(at: number): boolean {
-    return performance.now() - at > this.#memoryMs;
+    return performance.now() - at > this.#limits.directMemoryMs;
   }
 }
 
