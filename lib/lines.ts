@@ -16,6 +16,9 @@ const DO = 253;
 const DONT = 254;
 const TIMING_MARK = 6;
 
+/** How a handshake of TLS begins: what kind of record it is, and the version. */
+const TLS_HANDSHAKE = [0x16, 0x03];
+
 /** The answer to a telnet timing mark (RFC 860): it is refused, which is all that it takes. */
 export const REFUSE_TIMING_MARK: Uint8Array = Uint8Array.of(
   IAC,
@@ -36,6 +39,8 @@ export class LineReader {
     return this.#negotiation.timingMarks;
   }
 
+  /** True once the input has turned out to begin as TLS does; everything after is ignored. */
+  isTls = false;
   /** True once a line grew beyond the limit before its end came; everything after is ignored. */
   overflowed = false;
 
@@ -44,6 +49,8 @@ export class LineReader {
 
   readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   readonly #negotiation = new Negotiation();
+  /** How many of the first bytes are those of TLS; none is looked at any more once one is not. */
+  #tlsBytes: number | undefined = 0;
   #begun = new Uint8Array();
   #begunBytes = 0;
 
@@ -54,6 +61,8 @@ export class LineReader {
 
   /** The lines that end in `bytes`, which may be reused afterwards. */
   push(bytes: Uint8Array): string[] {
+    if (this.#tlsBytes !== undefined) this.#lookForTls(bytes);
+    if (this.isTls) return [];
     if (this.#negotiation.open || bytes.includes(IAC)) {
       bytes = this.#negotiation.remove(bytes, this.maxBytes);
       this.telnet ||= this.#negotiation.seen;
@@ -80,9 +89,21 @@ export class LineReader {
 
   /** The line that was begun when the input ended, if there is one: it counts as said. */
   end(): string[] {
-    if (this.overflowed) return [];
+    if (this.overflowed || this.isTls) return [];
     const rest = this.#negotiation.end();
     return this.#begunBytes + rest.length > 0 ? [this.#finish(rest)] : [];
+  }
+
+  #lookForTls(bytes: Uint8Array): void {
+    for (const byte of bytes) {
+      if (this.#tlsBytes === TLS_HANDSHAKE.length) break;
+      if (byte !== TLS_HANDSHAKE[this.#tlsBytes!]) {
+        this.#tlsBytes = undefined;
+        return;
+      }
+      this.#tlsBytes!++;
+    }
+    this.isTls = this.#tlsBytes === TLS_HANDSHAKE.length;
   }
 
   #isTooLong(part: Uint8Array): boolean {

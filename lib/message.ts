@@ -22,6 +22,8 @@ export type Command =
     | { type: "who"; room?: string }
     | { type: "history"; room?: string; before?: number; limit?: number }
     | { type: "ping" }
+    /** The answer to a ping of the server. */
+    | { type: "pong" }
     | { type: "help" }
     | { type: "quit" }
   );
@@ -149,6 +151,8 @@ export type ChatEvent =
   | { type: "gap"; room: string; from: number; to: number }
   /** The log that was read is gone; this room has a new one. */
   | { type: "anew"; room: string; log: string }
+  /** Whoever is told this answers, so that it is known that they are still there. */
+  | { type: "ping" }
   | { type: "pong"; ref: string }
   | { type: "help" }
   | { type: "bye"; reason: string }

@@ -80,6 +80,7 @@ const EVENTS: {
     ChatEvent & { type: T }
   >;
 } = {
+  ping: fc.constant({ type: "ping" }),
   welcome: fc.record({
     type: fc.constant("welcome"),
     name: WORD,
@@ -166,6 +167,7 @@ const EVENTS: {
 const REQUESTS: {
   [T in Sayable["type"]]: fc.Arbitrary<Sayable & { type: T }>;
 } = {
+  pong: fc.record({ type: fc.constant("pong"), ref: REF }),
   hello: fc.record({
     type: fc.constant("hello"),
     name: WORD,

@@ -209,6 +209,33 @@ Deno.test("LineReader takes a 255 that begins no negotiation for invalid text", 
   }
 });
 
+Deno.test("LineReader knows by the first two bytes that the input is TLS, in whichever pieces they come, and gives no line of it", () => {
+  const hello = [0x16, 0x03, 0x01, 0x0a, 0xff, 0xfb, 0x0a];
+  for (const pieces of [[hello], hello.map((byte) => [byte])]) {
+    const reader = new LineReader();
+    const lines = pieces.flatMap((piece) =>
+      reader.push(Uint8Array.from(piece))
+    );
+    assertEquals([lines, reader.isTls, reader.end()], [[], true, []]);
+  }
+  for (
+    const text of [
+      "\x16",
+      "\x16\x16\x03",
+      "\x16\x04",
+      " \x16\x03",
+      "\n\x16\x03",
+    ]
+  ) {
+    const reader = new LineReader();
+    const lines = [...text].flatMap((byte) =>
+      reader.push(new TextEncoder().encode(byte))
+    );
+    lines.push(...reader.push(new TextEncoder().encode("hi\n")));
+    assertEquals([lines.at(-1)?.trim(), reader.isTls], ["hi", false]);
+  }
+});
+
 Deno.test("LineReader keeps a line of 8,192 bytes and gives up one of 8,193", () => {
   const longest = "x".repeat(8192);
   assertEquals(read(bytes("a\n", longest, "\nb\n")), {

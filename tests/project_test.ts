@@ -18,6 +18,7 @@ const commands = Object.fromEntries(
 
 Deno.test("deno.json has the tasks, each with the permissions it needs and no more", () => {
   assertEquals(Object.keys(commands).sort(), [
+    "bench",
     "check",
     "client",
     "compile",

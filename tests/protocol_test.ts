@@ -146,7 +146,9 @@ async function replay(
     const [, left] = /^\(the server closes (\w+)'s connection\)$/.exec(line) ??
       [];
     const [, lost] = /^\((\w+) loses the connection\)$/.exec(line) ?? [];
+    const [, seconds] = /^\(nothing is said for (\d+) s\)$/.exec(line) ?? [];
     if (sender && sent) {
+      room.server.limit({ pingMs: DEFAULT_LIMITS.pingMs });
       if (!here.has(sender)) {
         here.set(sender, stack.use(await room.connect()));
       }
@@ -157,6 +159,10 @@ async function replay(
         `${reader}< ${values.asWritten(came, expected)}`,
         line,
       );
+    } else if (seconds) {
+      assertEquals(1000 * Number(seconds), DEFAULT_LIMITS.pingMs);
+      // Any silence will do now.
+      room.server.limit({ pingMs: 0 });
     } else if (left) {
       assertEquals(await get(left).rest(), [], line);
       get(left).close();
@@ -183,7 +189,7 @@ Deno.test("The conversation in text happens as docs/protocol.md has it", async (
 });
 
 Deno.test("The conversation in JSON happens as docs/protocol.md has it", async () => {
-  await using room = await Room.open({}, new MemoryLog({ keep: 2 }));
+  await using room = await Room.open({ lookMs: 1 }, new MemoryLog({ keep: 2 }));
   const lines = code("A conversation in JSON");
   await replay(lines, room, (visitor) => new Bot(visitor).heard());
 });
@@ -201,6 +207,7 @@ const REQUESTS: Record<Parameters<typeof write>[0]["type"], true> = {
   rooms: true,
   history: true,
   ping: true,
+  pong: true,
   quit: true,
 };
 
@@ -219,6 +226,7 @@ const REPORTS: Record<ChatEvent["type"], string | undefined> = {
   history: "history",
   gap: "gap",
   anew: "anew",
+  ping: "ping",
   pong: "pong",
   refused: "error",
   bye: "bye",

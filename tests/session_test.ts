@@ -58,7 +58,7 @@ async function run(conn: FakeConn): Promise<void> {
   const hub = await Hub.open(turns, new MemoryLog(), options);
   const session = new Session(
     conn as unknown as Deno.Conn,
-    "somewhere",
+    { host: "127.0.0.1", port: 1 },
     hub,
     turns,
     limits,

@@ -607,7 +607,7 @@ terminalTest("chat-client shows a new day in a line of its own", async () => {
     message("late", { time: "2026-01-02T23:59:00.000Z" }),
     message("early", { time: "2026-01-03T00:01:00.000Z" }),
   );
-  await ann.until((lines) => lines.some((line) => line.endsWith("early")));
+  await ann.until((lines) => lines.at(-2)?.endsWith("early") === true);
   assertEquals(ann.glass.lines().slice(-6, -1), [
     ann.glass.lines().at(-6)!,
     "23:59 -- Friday, 2026-01-02",

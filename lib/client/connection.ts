@@ -156,7 +156,7 @@ export class Connection {
     this.#ahead = Promise.resolve(lines);
   }
 
-  /** From now on the other side should close. */
+  /** From now on the other side should close, or show that it gets on, within the time that it has for that. */
   hurry(): void {
     this.#patience.demand();
   }

@@ -27,6 +27,7 @@ import { PlainLines } from "./plain_lines.ts";
 import type { Pending } from "./said.ts";
 
 const PING = write({ type: "ping", ref: "" });
+const PONG = write({ type: "pong", ref: "" });
 const QUIT = write({ type: "quit", ref: "" });
 
 /** A conversation in frames. */
@@ -143,7 +144,8 @@ export class Frames implements Dialect {
     try {
       for (const line of lines) {
         const event = readFrame(line);
-        if (event) arrivals.push(...this.#conversation.take(event));
+        if (event?.type === "ping") this.#connection?.send(PONG);
+        else if (event) arrivals.push(...this.#conversation.take(event));
         if (event?.type === "bye") throw farewell(event.reason);
       }
     } catch (error) {

@@ -345,7 +345,10 @@ export class Link {
       for (;;) {
         const lines = await connection?.read();
         if (!lines) return this.#dialect.ended();
+        const before = this.unacknowledged;
         const { arrivals, lost } = this.#dialect.take(lines);
+        // A server that hears only so many lines a second takes its time, but it gets on.
+        if (this.#isEnding && this.unacknowledged < before) connection?.hurry();
         this.#heed();
         if (arrivals.length > 0) yield arrivals;
         if (lost) return lost;

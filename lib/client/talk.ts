@@ -381,6 +381,7 @@ export class Talk {
       case "ping":
         return this.#ask(command);
       case "help":
+      case "pong":
       case "quit":
         return [];
     }

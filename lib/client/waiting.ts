@@ -44,6 +44,7 @@ export class Patience {
   /** True once it has lasted as long as it may. */
   isOver = false;
   readonly #onOver: () => void;
+  readonly #ms: number;
   #leftMs: number;
   #demanded = false;
   #waiting = false;
@@ -51,14 +52,18 @@ export class Patience {
   #startedAt = 0;
 
   constructor(ms: number, onOver: () => void) {
+    this.#ms = ms;
     this.#leftMs = ms;
     this.#onOver = onOver;
   }
 
-  /** From now on waiting costs patience. */
+  /** From now on waiting costs patience, and there is all of it. */
   demand(): void {
+    const wasWaiting = this.#waiting;
+    this.rest();
+    this.#leftMs = this.#ms;
     this.#demanded = true;
-    this.#start();
+    if (wasWaiting) this.wait();
   }
 
   /** Somebody is waited for, until {@linkcode rest}. */

@@ -29,7 +29,7 @@ import { Seating, type SeatingLimits } from "./seating.ts";
 
 /** What the hub needs to know of the limits. */
 export type HubLimits =
-  & Readonly<Pick<Limits, "holdMs">>
+  & Readonly<Pick<Limits, "holdMs" | "maxConnections">>
   & RoomsLimits
   & SeatingLimits
   & RequestLimits;
@@ -143,10 +143,15 @@ export class Hub {
   part(member: Member, connection: Connection, quits: boolean): void {
     // The session goes on in another connection.
     if (member.connection !== connection) return;
-    if (quits || member.session === undefined) return this.#leave(member);
+    const { holdMs, maxConnections } = this.#limits;
+    // Whoever comes and is lost again and again must not fill the memory with those who are waited for.
+    const isFull = this.#members.size > maxConnections;
+    if (quits || isFull || member.session === undefined) {
+      return this.#leave(member);
+    }
     for (const [room, seat] of member.seats) room.lose(seat);
     member.connection = undefined;
-    member.hold = setTimeout(() => this.#leave(member), this.#limits.holdMs);
+    member.hold = setTimeout(() => this.#leave(member), holdMs);
   }
 
   /** Takes everybody out at once: they are sent what was said up to now, and told nothing of each other. */

@@ -4,10 +4,11 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import ipaddr from "ipaddr.js";
-import { formatAddress } from "../address.ts";
+import { type Address, formatAddress } from "../address.ts";
 import { describe } from "../fault.ts";
 import { VERSION } from "../version.ts";
+import { render } from "../wire/text.ts";
+import { Admission, isLoopback } from "./admission.ts";
 import { Hub } from "./hub.ts";
 import { type Log, MemoryLog } from "./log.ts";
 import { DEFAULT_LIMITS, type Limits } from "./options.ts";
@@ -33,6 +34,10 @@ export class ChatServer {
   readonly #turns: Turns;
   readonly #hub: Hub;
   readonly #sessions = new Map<Session, Promise<void>>();
+  readonly #admission: Admission;
+  /** Those who are being told that they cannot come in. */
+  readonly #refusing = new Set<Promise<void>>();
+  readonly #looking: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
   #stopping: Promise<void> | undefined;
 
@@ -46,14 +51,16 @@ export class ChatServer {
     this.#limits = limits;
     this.#turns = turns;
     this.#hub = hub;
-    this.address = addressOf(listener.addr);
+    this.#admission = new Admission(limits);
+    this.address = formatAddress(addressOf(listener.addr));
     this.port = listener.addr.port;
-    if (ipaddr.process(listener.addr.hostname).range() !== "loopback") {
+    if (!isLoopback(listener.addr.hostname)) {
       log.warn(
         "anybody who reaches this machine can join: there is no password and no encryption",
         { address: this.address },
       );
     }
+    this.#looking = setInterval(() => this.#look(), limits.lookMs);
     this.#accepting = this.#accept();
   }
 
@@ -104,13 +111,14 @@ export class ChatServer {
 
   async #stop(): Promise<void> {
     this.#listener.close();
+    clearInterval(this.#looking);
     await this.#accepting;
     this.#hub.dismiss();
-    const farewell = { type: "bye", reason: "the server is stopping" } as const;
+    const why = "the server is stopping";
     for (const session of this.#sessions.keys()) {
-      void session.part("the server is stopping", farewell);
+      void session.part({ why, farewell: why });
     }
-    await Promise.all(this.#sessions.values());
+    await Promise.all([...this.#sessions.values(), ...this.#refusing]);
     // What was said last is stored, also if nobody is left to hear it.
     await this.#turns.ended();
   }
@@ -137,7 +145,9 @@ export class ChatServer {
   }
 
   #welcome(conn: Deno.TcpConn): void {
-    const address = addressOf(conn.remoteAddr);
+    const remote = addressOf(conn.remoteAddr);
+    const reason = this.#admission.admit(remote.host);
+    if (reason !== undefined) return this.#turnAway(conn, remote, reason);
     try {
       // A line is sent whole, so there is nothing to wait for; and who vanished is found out some day.
       conn.setNoDelay(true);
@@ -147,15 +157,53 @@ export class ChatServer {
     }
     const session = new Session(
       conn,
-      address,
+      remote,
       this.#hub,
       this.#turns,
       this.#limits,
     );
     this.#sessions.set(
       session,
-      session.run().finally(() => this.#sessions.delete(session)),
+      session.run().finally(() => {
+        this.#sessions.delete(session);
+        this.#admission.leave(remote.host);
+      }),
     );
+  }
+
+  /** Tells somebody why there is no room for them; nobody, while too many are being told so. */
+  #turnAway(conn: Deno.TcpConn, remote: Address, reason: string): void {
+    log.info("refused", { address: formatAddress(remote), why: reason });
+    if (this.#refusing.size >= this.#limits.maxRefusing) return conn.close();
+    const told = this.#sayBye(conn, reason).finally(() =>
+      this.#refusing.delete(told)
+    );
+    this.#refusing.add(told);
+  }
+
+  /** As a session parts: what is not read would reset the connection, and take with it what is said. */
+  async #sayBye(conn: Deno.TcpConn, reason: string): Promise<void> {
+    const timer = setTimeout(() => conn.close(), this.#limits.partingMs);
+    try {
+      const farewell = render({ type: "bye", reason });
+      await conn.write(new TextEncoder().encode(farewell));
+      await conn.closeWrite();
+      const buffer = new Uint8Array(2048);
+      while (await conn.read(buffer) !== null);
+    } catch {
+      // They are gone, or do not go.
+    }
+    clearTimeout(timer);
+    try {
+      conn.close();
+    } catch {
+      // Closed already.
+    }
+  }
+
+  #look(): void {
+    const now = performance.now();
+    for (const session of this.#sessions.keys()) session.look(now);
   }
 }
 
@@ -187,8 +235,8 @@ function bindFault(error: unknown): string {
   return describe(error);
 }
 
-function addressOf({ hostname, port }: Deno.NetAddr): string {
-  return formatAddress({ host: hostname, port });
+function addressOf({ hostname, port }: Deno.NetAddr): Address {
+  return { host: hostname, port };
 }
 
 function pause(ms: number): Promise<void> {

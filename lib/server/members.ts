@@ -57,6 +57,11 @@ export class Members implements Iterable<Member> {
     return this.#all.values();
   }
 
+  /** How many there are, those whose connection is lost included. */
+  get size(): number {
+    return this.#all.size;
+  }
+
   has(member: Member): boolean {
     return this.#all.has(member);
   }

@@ -142,6 +142,8 @@ export class Outbox {
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
   #offered: Uint8Array | undefined;
+  /** How often the sink has taken something. */
+  #taken = 0;
   #refusing = false;
   #emptied: PromiseWithResolvers<void> | undefined;
   /** How many bytes that only this member is told are not written yet, and how many of them were offered. */
@@ -165,6 +167,11 @@ export class Outbox {
   /** Whether it takes anything more. */
   get isEnded(): boolean {
     return this.#refusing;
+  }
+
+  /** How often something was taken of what it has offered; `undefined` while nothing is offered. */
+  get taken(): number | undefined {
+    return this.#offered && this.#taken;
   }
 
   /** Adds a stretch of a batch, to be written at the end of the turn in which the batch is sealed. */
@@ -253,6 +260,7 @@ export class Outbox {
       while (bytes.length > 0) {
         this.#offered = bytes;
         bytes = bytes.subarray(await this.#sink.write(bytes));
+        this.#taken++;
       }
       this.#answerBytes -= this.#answerBytesOffered;
       if (this.#answerBytes === 0) this.#endWaiting();

@@ -28,7 +28,10 @@ const PAGE_NAMES = 100;
 const MAX_CORRESPONDENTS = 20;
 
 /** What members ask for. The other commands are between them and their session. */
-export type Request = Exclude<Command, { type: "quit" | "help" | "ping" }>;
+export type Request = Exclude<
+  Command,
+  { type: "quit" | "help" | "ping" | "pong" }
+>;
 
 type Asking<T extends Request["type"]> = Command & { type: T };
 

@@ -34,6 +34,8 @@ export class Seat {
    * and no message, until they have caught up.
    */
   behind: number | undefined;
+  /** Whether the others were told that they have come. */
+  isAnnounced = false;
   /** Whether they had read up to there, and want to know what is not kept of the rest. */
   resumes: boolean;
 

@@ -14,7 +14,9 @@ import type { Room, Seat, Start } from "./room.ts";
 import { type Rooms, TooManyRooms } from "./rooms.ts";
 
 /** What binds who sits somewhere. */
-export type SeatingLimits = Readonly<Pick<Limits, "replay" | "maxRoomsJoined">>;
+export type SeatingLimits = Readonly<
+  Pick<Limits, "replay" | "maxRoomsJoined" | "maxAnnounced">
+>;
 
 /** Lets members sit down and stand up. */
 export class Seating {
@@ -45,35 +47,34 @@ export class Seating {
     }
   }
 
-  /** Seats somebody who was not in the room; the others there are told. */
+  /** Seats somebody who was not in the room; the others there are told, if they are not too many. */
   sit(member: Member, room: Room, outbox: Outbox, start: Start): Seat {
     const { name } = member;
-    this.#rooms.announce(room, { type: "joined", room: room.name, name });
+    const isAnnounced = room.count < this.#limits.maxAnnounced;
+    if (isAnnounced) {
+      this.#rooms.announce(room, { type: "joined", room: room.name, name });
+    }
     const seat = room.sit(member, outbox, start);
+    seat.isAnnounced = isAnnounced;
     member.seats.set(room, seat);
     return seat;
   }
 
   /** Somebody leaves a room, and the others there are told. */
-  stand(member: Member, { room }: Seat): void {
-    this.#unseat(member, room);
-    const { name } = member;
-    this.#rooms.announce(room, { type: "left", room: room.name, name });
+  stand(member: Member, seat: Seat): void {
+    this.#depart(member, seat, "left");
   }
 
   /** Somebody is gone, and whoever shares a room with them is told. */
   leaveAll(member: Member): void {
-    const { name } = member;
-    for (const room of this.vanish(member)) {
-      this.#rooms.announce(room, { type: "offline", room: room.name, name });
+    for (const seat of member.seats.values()) {
+      this.#depart(member, seat, "offline");
     }
   }
 
-  /** Somebody is gone, and nobody is told. Gives the rooms in which they were. */
-  vanish(member: Member): Room[] {
-    const rooms = [...member.seats.keys()];
-    for (const room of rooms) this.#unseat(member, room);
-    return rooms;
+  /** Somebody is gone, and nobody is told. */
+  vanish(member: Member): void {
+    for (const seat of member.seats.values()) this.#unseat(member, seat);
   }
 
   /**
@@ -167,10 +168,18 @@ export class Seating {
     return refusal("too-many-rooms", reason, ref);
   }
 
-  #unseat(member: Member, room: Room): void {
-    const seat = member.seats.get(room);
-    if (seat) room.stand(seat);
-    member.seats.delete(room);
+  /** Who was never announced is never said to be gone. */
+  #depart(member: Member, seat: Seat, type: "left" | "offline"): void {
+    const { room, isAnnounced } = seat;
+    const isTold = isAnnounced && room.count <= this.#limits.maxAnnounced;
+    this.#unseat(member, seat);
+    if (!isTold) return this.#rooms.stir(room);
+    this.#rooms.announce(room, { type, room: room.name, name: member.name });
+  }
+
+  #unseat(member: Member, seat: Seat): void {
+    seat.room.stand(seat);
+    member.seats.delete(seat.room);
   }
 }
 

@@ -1,27 +1,20 @@
 /**
- * One connection: its reader task, its dialect, its beginning and its end. Owns the socket; knows how a line
- * becomes a command, but not what the hub does with it.
+ * One connection: its reader task, its pace, its beginning and its end. Owns the socket; knows neither what the
+ * lines mean nor in which dialect they are.
  */
 
-import { createHash } from "node:crypto";
 import { getLogger } from "@logtape/logtape";
+import { type Address, formatAddress } from "../address.ts";
 import { describe } from "../fault.ts";
 import { LineReader, REFUSE_TIMING_MARK } from "../lines.ts";
-import {
-  type ChatEvent,
-  type Command,
-  FINAL,
-  type Hello,
-  PEACEFUL,
-  type Refusal,
-  type Render,
-} from "../message.ts";
-import * as json from "../wire/json.ts";
-import * as text from "../wire/text.ts";
+import { PEACEFUL } from "../message.ts";
+import { isLoopback } from "./admission.ts";
+import { Dialogue, type Ending } from "./dialogue.ts";
 import type { Hub } from "./hub.ts";
-import { type Connection, type Member, tell } from "./members.ts";
 import type { Limits } from "./options.ts";
 import { Outbox, type Turns } from "./outbox.ts";
+import { Pace } from "./pace.ts";
+import { Vigil } from "./vigil.ts";
 
 const log = getLogger(["chat", "session"]);
 
@@ -32,42 +25,42 @@ const READ_BYTES = 2048;
 export class Session {
   readonly #conn: Deno.Conn;
   readonly #address: string;
-  readonly #hub: Hub;
+  readonly #isLocal: boolean;
   readonly #turns: Turns;
   readonly #limits: Readonly<Limits>;
   readonly #lines: LineReader;
   readonly #outbox: Outbox;
-  readonly #connection: Connection;
-  #member: Member;
-  readonly #inputEnded = Promise.withResolvers<void>();
-  /** Whether the first line has come, which says whether this is a person or a program. */
-  #hasSpoken = false;
-  #isProgram = false;
-  #saidHello = false;
-  #entered = false;
-  /** Until a person who enters has been shown what was said before. */
-  #entering: Promise<void> | undefined;
-  #badFrames = 0;
+  readonly #dialogue: Dialogue;
+  readonly #pace: Pace;
+  readonly #vigil: Vigil;
+  /** How often something has come, and whether it is waited for that something comes. */
+  #reads = 0;
+  #isListening = false;
+  /** Lets whoever speaks too fast go on at once. */
+  #hurry: (() => void) | undefined;
   #timingMarks = 0;
   #answering = false;
+  readonly #inputEnded = Promise.withResolvers<void>();
   #parting: Promise<void> | undefined;
 
   /**
    * @param conn the connection, which belongs to the session from now on
-   * @param address whose it is, for the operator's log
+   * @param remote where it comes from
    */
   constructor(
     conn: Deno.Conn,
-    address: string,
+    remote: Address,
     hub: Hub,
     turns: Turns,
     limits: Readonly<Limits>,
   ) {
     this.#conn = conn;
-    this.#address = address;
-    this.#hub = hub;
+    this.#address = formatAddress(remote);
+    this.#isLocal = isLoopback(remote.host);
     this.#turns = turns;
     this.#limits = limits;
+    this.#pace = new Pace(limits);
+    this.#vigil = new Vigil(limits);
     this.#lines = new LineReader(limits.maxLineBytes);
     this.#outbox = new Outbox(conn, turns, {
       get maxBytes() {
@@ -75,34 +68,63 @@ export class Session {
       },
       onFull: () => this.#dropSlowReader(),
     });
-    this.#connection = {
+    const end = (ending: Ending) => void this.part(ending);
+    this.#dialogue = new Dialogue({
       outbox: this.#outbox,
-      end: (reason) => void this.part(reason, { type: "bye", reason }),
-    };
-    this.#member = hub.arrive(this.#connection);
+      end: (reason) => end({ why: reason, farewell: reason }),
+    }, { hub, turns, limits, address: this.#address, end });
   }
 
   /** Reads until the connection has ended, one way or the other. Never throws. */
   async run(): Promise<void> {
     log.info("connected", { address: this.#address });
     // Somebody at telnet waits to be greeted; a program speaks first, and is then greeted in its dialect.
-    const silence = setTimeout(() => this.#enter(), this.#limits.firstLineMs);
-    let why;
+    const { firstLineMs } = this.#limits;
+    const silence = setTimeout(() => this.#dialogue.greet(), firstLineMs);
+    let ending: Ending;
     try {
-      why = await this.#read();
+      ending = { why: await this.#read() };
     } catch (error) {
-      why = "a fault of this server";
+      ending = { why: "a fault of this server" };
       log.error("fault", { address: this.#address, error });
     }
     clearTimeout(silence);
     this.#inputEnded.resolve();
     // Who has ended their input learns from the farewell that all of it was taken, or before it what was not.
-    let farewell: ChatEvent | undefined;
-    if (this.#entered && why === PEACEFUL.endOfInput) {
-      farewell = { type: "bye", reason: why };
+    const hasEntered = this.#dialogue.name !== undefined;
+    if (hasEntered && ending.why === PEACEFUL.endOfInput) {
+      ending.farewell = ending.why;
       await this.#turns.ended();
     }
-    await this.part(why, farewell);
+    await this.part(ending);
+  }
+
+  /**
+   * Looks whether the other side is still there: a program is asked, whoever gives no sign for too long is given up.
+   *
+   * @param now the time, in ms
+   */
+  look(now: number): void {
+    if (this.#parting) return;
+    // Whoever is at a terminal may be silent for as long as they like.
+    const isDue = this.#dialogue.isProgram && this.#isListening;
+    const heard = isDue ? this.#reads : undefined;
+    const { taken } = this.#outbox;
+    const { silentMs, stuckMs } = this.#limits;
+    switch (this.#vigil.look(now, { taken, heard })) {
+      case "ping":
+        return this.#outbox.tell({ type: "ping" });
+      case "silent":
+        return this.#giveUp(
+          "silent",
+          `nothing came from you for ${silentMs / 1000} s`,
+        );
+      case "stuck":
+        return this.#giveUp(
+          "stuck",
+          `you took nothing for ${stuckMs / 1000} s`,
+        );
+    }
   }
 
   /**
@@ -110,28 +132,17 @@ export class Session {
    *
    * Half-closed first, and read until the other side has closed too: closing with input unread would reset
    * the connection, and a reset can overtake the last words. All that within `partingMs`.
-   *
-   * @param why for the operator's log
-   * @param farewell what the member is told last
-   * @param quits whether the member will not come back
    */
-  part(why: string, farewell?: ChatEvent, quits = false): Promise<void> {
-    return this.#parting ??= this.#part(why, farewell, quits);
+  part(ending: Ending): Promise<void> {
+    return this.#parting ??= this.#part(ending);
   }
 
-  async #part(
-    why: string,
-    farewell: ChatEvent | undefined,
-    quits: boolean,
-  ): Promise<void> {
-    // Who has not entered has no name yet.
-    const who = this.#entered ? { name: this.#member.name } : {};
-    log.info("left", { ...who, address: this.#address, why });
-    this.#hub.part(this.#member, this.#connection, quits);
-    if (farewell) {
-      this.#outbox.open(this.#render);
-      this.#outbox.tell(farewell);
-    }
+  async #part(ending: Ending): Promise<void> {
+    const { name } = this.#dialogue;
+    const who = { ...(name !== undefined && { name }), address: this.#address };
+    log.info("left", { ...who, why: ending.why });
+    this.#hurry?.();
+    this.#dialogue.leave(ending);
     const { promise: late, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, this.#limits.partingMs);
     await Promise.race([late, this.#finish()]);
@@ -154,11 +165,15 @@ export class Session {
     const buffer = new Uint8Array(READ_BYTES);
     for (;;) {
       let count;
+      this.#isListening = true;
       try {
         count = await this.#conn.read(buffer);
       } catch (error) {
         return `connection lost (${describe(error)})`;
+      } finally {
+        this.#isListening = false;
       }
+      this.#reads++;
       if (count === null) {
         await this.#hear(this.#lines.end());
         return PEACEFUL.endOfInput;
@@ -168,6 +183,7 @@ export class Session {
         await this.#hear(this.#lines.push(buffer.subarray(0, count)));
       }
       if (this.#lines.overflowed) this.#refuseEndlessLine();
+      if (this.#lines.isTls) this.#dialogue.refuse("TLS");
       // Read once a turn: whoever sends fast then fills batches, and not the others' outboxes.
       await this.#turns.ended();
     }
@@ -175,17 +191,35 @@ export class Session {
 
   async #hear(lines: readonly string[]): Promise<void> {
     if (this.#lines.timingMarks > this.#timingMarks) this.#answerTimingMarks();
-    if (this.#entered && this.#lines.telnet) this.#outbox.open(this.#render);
+    if (this.#lines.telnet) this.#dialogue.speakTelnet();
     for (const line of lines) {
-      // Who has just come in hears what was said before, and then what comes of their own lines.
-      if (this.#entering) await this.#entering;
+      if (this.#isPaced) await this.#keepPace();
       if (this.#parting) return;
-      const obeyed = this.#obey(line);
-      if (obeyed) await obeyed;
+      const heeded = this.#dialogue.heed(line);
+      if (heeded) await heeded;
       // 2 KiB can ask for megabytes of answers. Who asks for many waits for them, and nobody else does.
       if (this.#outbox.answerBytes >= this.#limits.maxAnswerBytes) {
         await this.#outbox.answered();
       }
+    }
+  }
+
+  get #isPaced(): boolean {
+    const { rate, limitLoopback } = this.#limits;
+    return rate > 0 && (limitLoopback || !this.#isLocal);
+  }
+
+  /** Waits until one more line may be heard. Meanwhile nothing is read, and what is said waits at the other end. */
+  async #keepPace(): Promise<void> {
+    while (this.#isPaced && !this.#parting) {
+      const waitMs = this.#pace.take(performance.now());
+      if (waitMs === 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      // The limits may have changed before it is over.
+      const timer = setTimeout(resolve, Math.min(waitMs, this.#limits.lookMs));
+      this.#hurry = resolve;
+      await promise;
+      clearTimeout(timer);
     }
   }
 
@@ -210,109 +244,21 @@ export class Session {
     this.#answering = false;
   }
 
-  /** Does what a line asks for; resolves when the next line may be heeded, if that is not at once. */
-  #obey(line: string): Promise<void> | void {
-    if (!this.#hasSpoken && json.isHello(line)) {
-      this.#isProgram = true;
-      this.#outbox.open(this.#render);
-    }
-    this.#hasSpoken = true;
-    return this.#isProgram ? this.#obeyFrame(line) : this.#obeyLine(line);
-  }
-
-  #obeyLine(line: string): Promise<void> | void {
-    const said = text.parse(line);
-    if (this.#entered) return said && this.#do(said);
-    if (said?.type === "nick") return this.#enter(said);
-    return this.#enter().then(() => said && this.#do(said));
-  }
-
-  #obeyFrame(line: string): Promise<void> | void {
-    const said = json.parse(line);
-    if (said.type === "refused") return this.#refuseFrame(said);
-    this.#badFrames = 0;
-    if (said.type === "hello") return this.#welcome(said);
-    if (this.#saidHello) return this.#do(said);
-    return this.#expectHello("say hello first", said.ref);
-  }
-
-  #do(said: Command | Refusal): Promise<void> | void {
-    switch (said.type) {
-      case "quit":
-        return this.#quit();
-      case "help":
-        return tell(this.#member, { type: "help" });
-      case "ping":
-        return tell(this.#member, { type: "pong", ref: said.ref });
-      case "refused":
-        return tell(this.#member, said);
-      default:
-        return this.#hub.handle(this.#member, said);
-    }
-  }
-
-  /** Leaves once it is known what came of all that was said before. */
-  async #quit(): Promise<void> {
-    await this.#turns.ended();
-    void this.part("quit", { type: "bye", reason: PEACEFUL.quit }, true);
-  }
-
-  #refuseFrame(refusal: Refusal): void {
-    tell(this.#member, refusal);
-    if (++this.#badFrames < this.#limits.maxBadFrames) return;
-    const reason = FINAL.badFrames;
-    void this.part(reason, { type: "bye", reason }, true);
-  }
-
-  #expectHello(reason: string, ref: string): void {
-    const code = "hello-expected";
-    tell(this.#member, { type: "refused", code, reason, ref });
-  }
-
-  async #enter(wish?: Command & { type: "nick" }): Promise<void> {
-    if (this.#entered || this.#isProgram || this.#parting) return;
-    this.#entered = true;
-    this.#outbox.open(this.#render);
-    this.#entering = this.#hub.enter(this.#member, wish);
-    log.info("entered", { name: this.#member.name, address: this.#address });
-    await this.#entering;
-    this.#entering = undefined;
-  }
-
-  async #welcome(hello: Hello): Promise<void> {
-    if (this.#saidHello) {
-      return this.#expectHello("you have said hello already", "");
-    }
-    this.#saidHello = true;
-    const { session } = hello;
-    this.#member = await this.#hub.hello(
-      this.#member,
-      hello,
-      session === undefined ? undefined : hash(session),
-    );
-    this.#entered = true;
-    log.info("entered", { name: this.#member.name, address: this.#address });
-  }
-
-  get #render(): Render {
-    if (this.#isProgram) return json.render;
-    return this.#lines.telnet ? text.renderTelnet : text.render;
-  }
-
   #refuseEndlessLine(): void {
-    const reason = `a line has at most ${this.#limits.maxLineBytes} bytes`;
-    void this.part("endless line", { type: "bye", reason });
+    const farewell = `a line has at most ${this.#limits.maxLineBytes} bytes`;
+    void this.part({ why: "endless line", farewell });
   }
 
   #dropSlowReader(): void {
+    const { maxWaitingBytes } = this.#limits;
     const reason =
-      `more than ${this.#limits.maxWaitingBytes} bytes wait for you to read them`;
-    this.#outbox.cut({ type: "bye", reason });
-    void this.part("reads too slowly");
+      `more than ${maxWaitingBytes} bytes wait for you to read them`;
+    this.#giveUp("reads too slowly", reason);
   }
-}
 
-/** What is kept of a session's secret. */
-function hash(secret: string): string {
-  return createHash("sha256").update(secret).digest("hex").slice(0, 32);
+  /** Who does not take what waits for them is told why, if they take anything more, and nothing else. */
+  #giveUp(why: string, reason: string): void {
+    this.#outbox.cut({ type: "bye", reason });
+    void this.part({ why });
+  }
 }

@@ -161,6 +161,7 @@ const REQUESTS = {
     limit: v.exactOptional(limit),
   }),
   ping: object({ type: v.literal("ping"), id }),
+  pong: object({ type: v.literal("pong"), id }),
   quit: object({ type: v.literal("quit"), id }),
 };
 
@@ -258,6 +259,7 @@ const REPORTS = {
   ),
   gap: object({ type: v.literal("gap"), room: word, from: whole, to: whole }),
   anew: object({ type: v.literal("anew"), room: word, log: word }),
+  ping: object({ type: v.literal("ping") }),
   pong: v.pipe(
     object({ type: v.literal("pong"), id }),
     v.transform(({ type, id = "" }) => ({ type, ref: id })),
@@ -461,6 +463,7 @@ function report(event: ChatEvent): Report | undefined {
       const { code, reason, ref } = event;
       return { type: "error", code, message: reason, ...idOf(ref) };
     }
+    case "ping":
     case "renamed":
     case "gap":
     case "anew":

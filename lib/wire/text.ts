@@ -195,6 +195,7 @@ function lines(event: ChatEvent): string[] {
     case "anew":
       return [`-- the history of ${event.room} has begun anew`];
     case "ack":
+    case "ping":
     case "pong":
       return [];
     case "help":

@@ -1,0 +1,219 @@
+/**
+ * What is said on one connection: in which dialect, by whom, and what each line asks for. Knows no socket, and not
+ * what the hub does with a command.
+ */
+
+import { createHash } from "node:crypto";
+import { getLogger } from "@logtape/logtape";
+import {
+  type Command,
+  FINAL,
+  type Hello,
+  PEACEFUL,
+  type Refusal,
+  type Render,
+} from "../message.ts";
+import { foreignProtocol } from "../wire/foreign.ts";
+import * as json from "../wire/json.ts";
+import * as text from "../wire/text.ts";
+import type { Hub } from "./hub.ts";
+import { type Connection, type Member, tell } from "./members.ts";
+import type { Limits } from "./options.ts";
+import type { Turns } from "./outbox.ts";
+
+const log = getLogger(["chat", "session"]);
+
+/** How a connection ends. */
+export interface Ending {
+  /** For the operator's log. */
+  why: string;
+  /** What the member is told last. */
+  farewell?: string;
+  /** Whether they will not come back. */
+  quits?: boolean;
+}
+
+/** What a dialogue takes part in. */
+export interface DialogueOptions {
+  hub: Hub;
+  turns: Turns;
+  limits: Readonly<Pick<Limits, "maxBadFrames">>;
+  /** Where the connection comes from, for the operator's log. */
+  address: string;
+  /** Ends the connection. */
+  end(ending: Ending): void;
+}
+
+/** The conversation of one connection, from its first line to its last. */
+export class Dialogue {
+  readonly #connection: Connection;
+  readonly #options: DialogueOptions;
+  #member: Member;
+  /** Whether the first line has come, which says whether this is a person or a program. */
+  #hasSpoken = false;
+  #isProgram = false;
+  #isTelnet = false;
+  #saidHello = false;
+  #entered = false;
+  #hasLeft = false;
+  /** Until a person who enters has been shown what was said before. */
+  #entering: Promise<void> | undefined;
+  #badFrames = 0;
+
+  /** Begins with nothing said; from now on nothing is missed that others say. */
+  constructor(connection: Connection, options: DialogueOptions) {
+    this.#connection = connection;
+    this.#options = options;
+    this.#member = options.hub.arrive(connection);
+  }
+
+  /** Whether a program speaks, which was clear with its first line. */
+  get isProgram(): boolean {
+    return this.#isProgram;
+  }
+
+  /** What the member is called; who has not entered has no name yet. */
+  get name(): string | undefined {
+    return this.#entered ? this.#member.name : undefined;
+  }
+
+  /** Somebody who has not said anything is taken for a person, and greeted. */
+  greet(): Promise<void> {
+    return this.#enter();
+  }
+
+  /** From now on lines end as telnet wants them to. */
+  speakTelnet(): void {
+    this.#isTelnet = true;
+    if (this.#entered) this.#open();
+  }
+
+  /** Does what a line asks for; resolves when the next line may be heeded, if that is not at once. */
+  heed(line: string): Promise<void> | void {
+    // Who has just come in hears what was said before, and then what comes of their own lines.
+    if (this.#entering) return this.#entering.then(() => this.heed(line));
+    if (this.#hasLeft) return;
+    if (!this.#hasSpoken) {
+      this.#hasSpoken = true;
+      const protocol = foreignProtocol(line);
+      if (protocol) return this.refuse(protocol);
+      this.#isProgram = json.isHello(line);
+      if (this.#isProgram) this.#open();
+    }
+    return this.#isProgram ? this.#heedFrame(line) : this.#heedLine(line);
+  }
+
+  /** Ends it with whoever speaks a protocol that is none of ours. */
+  refuse(protocol: string): void {
+    this.#options.end({
+      why: `speaks ${protocol}`,
+      farewell: `this is a chat server, which does not speak ${protocol}`,
+    });
+  }
+
+  /** The member leaves; what they are told last is the last that they are told. */
+  leave({ farewell, quits = false }: Ending): void {
+    this.#hasLeft = true;
+    this.#options.hub.part(this.#member, this.#connection, quits);
+    if (farewell === undefined) return;
+    this.#open();
+    this.#connection.outbox.tell({ type: "bye", reason: farewell });
+  }
+
+  #heedLine(line: string): Promise<void> | void {
+    const said = text.parse(line);
+    if (this.#entered) return said && this.#do(said);
+    if (said?.type === "nick") return this.#enter(said);
+    return this.#enter().then(() => said && this.#do(said));
+  }
+
+  #heedFrame(line: string): Promise<void> | void {
+    const said = json.parse(line);
+    if (said.type === "refused") return this.#refuseFrame(said);
+    this.#badFrames = 0;
+    if (said.type === "hello") return this.#welcome(said);
+    if (this.#saidHello) return this.#do(said);
+    return this.#expectHello("say hello first", said.ref);
+  }
+
+  #do(said: Command | Refusal): Promise<void> | void {
+    switch (said.type) {
+      case "quit":
+        return this.#quit();
+      case "help":
+        return tell(this.#member, { type: "help" });
+      case "ping":
+        return tell(this.#member, { type: "pong", ref: said.ref });
+      case "pong":
+        return;
+      case "refused":
+        return tell(this.#member, said);
+      default:
+        return this.#options.hub.handle(this.#member, said);
+    }
+  }
+
+  /** Leaves once it is known what came of all that was said before. */
+  async #quit(): Promise<void> {
+    await this.#options.turns.ended();
+    const farewell = PEACEFUL.quit;
+    this.#options.end({ why: "quit", farewell, quits: true });
+  }
+
+  #refuseFrame(refusal: Refusal): void {
+    tell(this.#member, refusal);
+    if (++this.#badFrames < this.#options.limits.maxBadFrames) return;
+    const farewell = FINAL.badFrames;
+    this.#options.end({ why: farewell, farewell, quits: true });
+  }
+
+  #expectHello(reason: string, ref: string): void {
+    const code = "hello-expected";
+    tell(this.#member, { type: "refused", code, reason, ref });
+  }
+
+  async #enter(wish?: Command & { type: "nick" }): Promise<void> {
+    if (this.#entered || this.#isProgram || this.#hasLeft) return;
+    this.#entered = true;
+    this.#open();
+    this.#entering = this.#options.hub.enter(this.#member, wish);
+    this.#logEntered();
+    await this.#entering;
+    this.#entering = undefined;
+  }
+
+  async #welcome(hello: Hello): Promise<void> {
+    if (this.#saidHello) {
+      return this.#expectHello("you have said hello already", "");
+    }
+    this.#saidHello = true;
+    const { session } = hello;
+    this.#member = await this.#options.hub.hello(
+      this.#member,
+      hello,
+      session === undefined ? undefined : hash(session),
+    );
+    this.#entered = true;
+    this.#logEntered();
+  }
+
+  #logEntered(): void {
+    const { address } = this.#options;
+    log.info("entered", { name: this.#member.name, address });
+  }
+
+  /** What was collected for the member is written from now on, in the dialect that they speak. */
+  #open(): void {
+    this.#connection.outbox.open(this.#render);
+  }
+
+  get #render(): Render {
+    if (this.#isProgram) return json.render;
+    return this.#isTelnet ? text.renderTelnet : text.render;
+  }
+}
+
+/** What is kept of a session's secret. */
+function hash(secret: string): string {
+  return createHash("sha256").update(secret).digest("hex").slice(0, 32);
+}
