@@ -4,6 +4,7 @@ import { configure, reset } from "@logtape/logtape";
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { MAX_UNACKNOWLEDGED } from "../lib/message.ts";
+import { MIGRATIONS } from "../lib/server/database.ts";
 import {
   type Extent,
   type Log,
@@ -13,11 +14,7 @@ import {
   type NewMessage,
   type Range,
 } from "../lib/server/log.ts";
-import {
-  MIGRATIONS,
-  SqliteLog,
-  type SqliteLogOptions,
-} from "../lib/server/sqlite_log.ts";
+import { SqliteLog, type SqliteLogOptions } from "../lib/server/sqlite_log.ts";
 import {
   assert,
   assertEquals,

@@ -1,7 +1,6 @@
 /**
  * The log of the rooms on disk: `chat.db`, an SQLite database in a folder that one server at a time uses. Other
- * programs may read it meanwhile, or copy it with `backup()` of node:sqlite, with `rate: -1`: in steps it begins
- * anew whenever something is said.
+ * programs may read it meanwhile, as backup.ts does.
  *
  * What is stored survives the end of the process, however it ends; a power failure can take the last messages.
  * A message that is sent again is known for as long as it is kept.
@@ -12,6 +11,13 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setImmediate } from "node:timers";
 import { describe } from "../fault.ts";
 import { type Message, nameKey } from "../message.ts";
+import {
+  explained,
+  migrate,
+  MIGRATIONS,
+  oneLine,
+  reasonOf,
+} from "./database.ts";
 import {
   type Extent,
   type Log,
@@ -38,40 +44,6 @@ export interface SqliteLogOptions {
   /** What makes a database from none, step by step; {@linkcode MIGRATIONS}. */
   migrations?: readonly string[];
 }
-
-/**
- * SQL that brings a database from each version to the next, from 0, the empty one. Only ever added to: somewhere
- * there is a database of every version.
- *
- * A room's `seq` is apart from its messages, because it stays when they are deleted. The `time` of a message is
- * never before that of an earlier one in its room, and `origin` is what {@linkcode keyOf} makes.
- */
-export const MIGRATIONS: readonly string[] = [
-  `CREATE TABLE rooms (
-    id INTEGER PRIMARY KEY,
-    key TEXT NOT NULL UNIQUE,
-    name TEXT NOT NULL,
-    log TEXT NOT NULL,
-    seq INTEGER NOT NULL,
-    time INTEGER NOT NULL
-  );
-  CREATE INDEX rooms_time ON rooms (time);
-  CREATE TABLE messages (
-    room INTEGER NOT NULL,
-    seq INTEGER NOT NULL,
-    time INTEGER NOT NULL,
-    sender TEXT NOT NULL,
-    text TEXT NOT NULL,
-    action INTEGER NOT NULL,
-    origin BLOB,
-    PRIMARY KEY (room, seq)
-  ) WITHOUT ROWID;
-  CREATE UNIQUE INDEX messages_origin ON messages (origin)
-    WHERE origin IS NOT NULL;`,
-];
-
-/** What marks a database as ours: "chat". */
-const APPLICATION_ID = 0x63686174;
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -211,9 +183,7 @@ export class SqliteLog implements Log {
     } catch (error) {
       for (const db of opened.reverse()) db.close();
       const text = `Cannot open the log in ${folder}: ${describe(error)}`;
-      // One line, whatever the folder is called.
-      const line = text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, "\ufffd");
-      throw new LogError(line, { cause: error });
+      throw new LogError(oneLine(text), { cause: error });
     }
   }
 
@@ -495,67 +465,4 @@ function takeLock(db: DatabaseSync): DatabaseSync {
     throw new LogError("it is in use by another chat-server", { cause: error });
   }
   return db;
-}
-
-/** Brings a database to the newest version, and makes sure that it can be written. */
-function migrate(db: DatabaseSync, migrations: readonly string[]): void {
-  const number = (pragma: string) =>
-    Number(Object.values(db.prepare(`PRAGMA ${pragma}`).get()!)[0]);
-  const application = number("application_id");
-  const version = number("user_version");
-  const isEmpty = db.prepare("SELECT * FROM sqlite_schema").all().length === 0;
-  if (application !== APPLICATION_ID && !(application === 0 && isEmpty)) {
-    throw new LogError("chat.db is the database of another program");
-  }
-  if (version > migrations.length) {
-    throw new LogError("chat.db was written by a newer chat-server");
-  }
-  // Only now, as it changes the file. NORMAL does not wait for the disk each time.
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
-  // All steps or none. The version is written even if it is there: a full disk is found now and not later.
-  try {
-    db.exec(`BEGIN IMMEDIATE;
-      ${migrations.slice(version).join(";\n")};
-      PRAGMA application_id = ${APPLICATION_ID};
-      PRAGMA user_version = ${migrations.length};
-      COMMIT`);
-  } catch (error) {
-    const reason = reasonOf("chat.db", error) ??
-      `version ${migrations.length} of chat.db cannot be made: ${
-        describe(error)
-      }`;
-    throw new LogError(reason, { cause: error });
-  }
-}
-
-/** How SQLite (Deno gives its errors no code) and the system begin to say it, and what it means. */
-const REASONS: readonly [RegExp, (what: string) => string][] = [
-  [/^database or disk is full|^No space left/, () => "the disk is full"],
-  [/^database is locked/, (what) => `${what} is locked by another program`],
-  [/^file is not a database/, (what) => `${what} is not a database`],
-  [/^(database disk image is )?malformed/, (what) => `${what} is damaged`],
-  [/^attempt to write a readonly/, (what) => `${what} cannot be written`],
-  [/^unable to open/, (what) => `${what} can be neither opened nor made`],
-  [
-    /^(Read-only file system|Permission denied|No such file)/,
-    (what) => `${what} cannot be made`,
-  ],
-  // Also on a disk that is almost full, when there is no room for chat.db-shm.
-  [/^disk I\/O error/, () => "the disk fails or is full"],
-];
-
-function reasonOf(what: string, error: unknown): string | undefined {
-  const message = describe(error);
-  return REASONS.find(([pattern]) => pattern.test(message))?.[1](what);
-}
-
-/** @throws {LogError} for whatever `work` throws, which has to do with `what` */
-function explained<T>(what: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    if (error instanceof LogError) throw error;
-    const reason = reasonOf(what, error) ?? describe(error);
-    throw new LogError(reason, { cause: error });
-  }
 }
