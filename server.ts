@@ -1,14 +1,15 @@
 // deno-lint-ignore-file no-console -- an entry file prints
 /**
- * chat-server: flags in, a room that listens out, until it is told to stop. Only here does the server print
- * or exit.
+ * chat-server: flags in, a room that listens out, until it is told to stop; or, where the first word asks for one, a
+ * task beside it. Only here does the server print or exit.
  */
 
 import { failure } from "./lib/flags.ts";
+import { backUp } from "./lib/server/backup.ts";
 import { ChatServer } from "./lib/server/listen.ts";
 import { MemoryLog } from "./lib/server/log.ts";
 import { closeLog, openLog } from "./lib/server/operator_log.ts";
-import { serverOptions } from "./lib/server/options.ts";
+import { backupOptions, serverOptions } from "./lib/server/options.ts";
 import { SqliteLog } from "./lib/server/sqlite_log.ts";
 
 /** The signals that ask a program to stop: Ctrl-C, and what the system sends. */
@@ -19,8 +20,18 @@ const STOP_SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
 /** How long the rest of the log may take to be written, in ms. */
 const LOG_CLOSING_MS = 1000;
 
-async function main(): Promise<number> {
-  const options = serverOptions(Deno.args);
+function main(args: string[]): Promise<number> {
+  const [task, ...rest] = args;
+  switch (task) {
+    case "backup":
+      return runBackup(rest);
+    default:
+      return runServer(args);
+  }
+}
+
+async function runServer(args: string[]): Promise<number> {
+  const options = serverOptions(args);
   if ("print" in options) {
     console.log(options.print);
     return 0;
@@ -42,6 +53,24 @@ async function main(): Promise<number> {
   return 0;
 }
 
+async function runBackup(args: string[]): Promise<number> {
+  const options = backupOptions(args);
+  if ("print" in options) {
+    console.log(options.print);
+    return 0;
+  }
+  const { folder, file } = options;
+  const stop = new AbortController();
+  void stopSignal().then(() => stop.abort(new Error("it was stopped")));
+  const { messages, rooms } = await backUp(folder, file, stop);
+  console.log(
+    `${messages} ${messages === 1 ? "message" : "messages"} in ${rooms} ${
+      rooms === 1 ? "room" : "rooms"
+    } copied to ${file}`,
+  );
+  return 0;
+}
+
 /** Resolves when the program is told to stop. Telling it twice is the same as telling it once. */
 function stopSignal(): Promise<void> {
   return new Promise((resolve) => {
@@ -57,4 +86,4 @@ function fail(error: unknown): number {
   return code;
 }
 
-Deno.exit(await main().catch(fail));
+Deno.exit(await main(Deno.args).catch(fail));

@@ -123,7 +123,7 @@ Deno.test("The compiled server holds a conversation between two compiled clients
   ], heard);
 });
 
-Deno.test("The compiled server keeps what was said on disk, and the compiled client finds it again", async () => {
+Deno.test("The compiled server keeps what was said on disk, backs it up, and the compiled client finds it again", async () => {
   const folder = await Deno.makeTempDir();
   try {
     const first = await start("--data", folder);
@@ -134,16 +134,26 @@ Deno.test("The compiled server keeps what was said on disk, and the compiled cli
     await ann.write("stays\n");
     await ann.closeInput();
     assertEquals(await ann.exit(), 0);
+    await Deno.mkdir(`${folder}/copy`);
+    const copy = `${folder}/copy/chat.db`;
+    await using backup = new Program(SERVER, ["backup", folder, copy]);
+    assertEquals(await backup.result(), {
+      code: 0,
+      out: [`1 message in 1 room copied to ${copy}`],
+      errors: [],
+    });
     server.signal("SIGKILL");
     await server.exit();
 
-    const second = await start("--data", folder);
-    await using _server = second.server;
-    using raw = await Visitor.connect(second.port);
-    await raw.enter("raw");
-    assertEquals(await raw.line(), "-- 1 earlier message");
-    assertMatch((await raw.line())!, /^\d\d:\d\d <ann> stays$/);
-    assertEquals(await raw.line(), "-- now");
+    for (const data of [folder, `${folder}/copy`]) {
+      const second = await start("--data", data);
+      await using _server = second.server;
+      using raw = await Visitor.connect(second.port);
+      await raw.enter("raw");
+      assertEquals(await raw.line(), "-- 1 earlier message");
+      assertMatch((await raw.line())!, /^\d\d:\d\d <ann> stays$/);
+      assertEquals(await raw.line(), "-- now");
+    }
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -12,7 +12,8 @@ import { LogError } from "./log.ts";
  * there is a database of every version.
  *
  * A room's `seq` is apart from its messages, because it stays when they are deleted. The `time` of a message is
- * never before that of an earlier one in its room, and `origin` is the hash of a session and then an id.
+ * never before that of an earlier one in its room, and `origin` is the hash of a session and then an id. In a
+ * backup a `log` is empty, until somebody goes on from there.
  */
 export const MIGRATIONS: readonly string[] = [
   `CREATE TABLE rooms (

@@ -235,7 +235,9 @@ const LIMITS = {
 const PROGRAM = {
   name: "chat-server",
   usage: "[options]",
-  about: "Runs a chat room. Join it with chat-client, telnet or netcat.",
+  about: `Runs a chat room. Join it with chat-client, telnet or netcat.
+
+chat-server backup DIR FILE copies what is kept in DIR, also while it runs.`,
   maxOperands: 0,
   flags: {
     host: {
@@ -338,4 +340,42 @@ function limitsOf(values: Values<typeof LIMITS>): SetLimits {
     );
   }
   return limits;
+}
+
+/** What is to be backed up, and where to. */
+export interface BackupOptions {
+  /** The folder that `--data` names. */
+  folder: string;
+  file: string;
+}
+
+const BACKUP_PROGRAM = {
+  name: "chat-server backup",
+  usage: "DIR FILE",
+  about:
+    `Copies all messages that are kept in DIR, the folder that --data names, to FILE,
+also while a server writes to it. FILE must not exist yet. To go back to it, put
+it into an empty folder as chat.db.`,
+  maxOperands: 2,
+  flags: {},
+} satisfies Program<Record<string, never>>;
+
+/**
+ * Reads what follows `chat-server backup`.
+ *
+ * @returns the options, or a text to print instead
+ * @throws {UsageError}
+ */
+export function backupOptions(
+  args: readonly string[],
+): Readonly<BackupOptions> | { print: string } {
+  const parsed = parseFlags(BACKUP_PROGRAM, args);
+  if ("print" in parsed) return parsed;
+  const [folder, file] = parsed.operands;
+  if (!folder || !file) {
+    throw new UsageError(
+      "backup needs DIR, the folder of the messages, and FILE, which will be the copy",
+    );
+  }
+  return Object.freeze({ folder, file });
 }

@@ -175,6 +175,10 @@ export class SqliteLog implements Log {
       const log = explained("chat.db", () => {
         const db = connect("chat.db");
         migrate(db, migrations);
+        // A backup: somebody may have read messages that were said after it was made.
+        db.exec(
+          "UPDATE rooms SET log = lower(hex(randomblob(8))) WHERE log = ''",
+        );
         db.exec(`PRAGMA busy_timeout = ${LOCKED_LATER_MS}`);
         return new SqliteLog(lock, db, `${folder}/chat.db`, options);
       });
