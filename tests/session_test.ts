@@ -47,18 +47,22 @@ class FakeConn {
   }
 }
 
-async function run(conn: FakeConn): Promise<void> {
-  const limits = {
-    ...DEFAULT_LIMITS,
-    firstLineMs: 3_600_000,
-    partingMs: 3_600_000,
-  };
+const LIMITS = {
+  ...DEFAULT_LIMITS,
+  firstLineMs: 3_600_000,
+  partingMs: 3_600_000,
+};
+
+async function run(
+  conn: FakeConn,
+  { host = "127.0.0.1", limits = LIMITS } = {},
+): Promise<void> {
   const turns = new Turns();
   const options = { limits, server: "here" };
   const hub = await Hub.open(turns, new MemoryLog(), options);
   const session = new Session(
     conn as unknown as Deno.Conn,
-    { host: "127.0.0.1", port: 1 },
+    { host, port: 1 },
     hub,
     turns,
     limits,
@@ -185,6 +189,34 @@ Deno.test("Session heeds no further line of who does not take 16 KiB of answers"
       .length,
     300,
   );
+});
+
+Deno.test("Session hears ten lines at once from another machine, and all from this one", async () => {
+  for (
+    const [host, heard] of [
+      ["192.0.2.1", 10],
+      ["2001:db8::1", 10],
+      ["::ffff:192.0.2.1", 10],
+      ["127.0.0.1", 15],
+      ["::1", 15],
+      ["::ffff:127.0.0.1", 15],
+    ] as const
+  ) {
+    const conn = new FakeConn();
+    // One more an hour.
+    const limits = { ...LIMITS, rate: 1 / 3600, lookMs: 1 };
+    conn.toRead.push(encoder.encode("/x\n".repeat(15)));
+    const running = run(conn, { host, limits });
+    const answers = () =>
+      conn.writes.map((bytes) => new TextDecoder().decode(bytes)).join("")
+        .split("\n").filter((line) => line.endsWith(": /x")).length;
+    for (let i = 0; i < 100; i++) await turn();
+    assertEquals(answers(), heard, host);
+    limits.rate = 0;
+    conn.ended.resolve(null);
+    await running;
+    assertEquals(answers(), 15, host);
+  }
 });
 
 Deno.test("Session greets nobody again when the time for silence is over", async () => {
