@@ -58,6 +58,8 @@ export interface Source {
   get(name: string): string | boolean | undefined;
   /** What the flag is called there; errors begin with it. */
   label(name: string): string;
+  /** Which file it is, as it may be shown, if it is one. */
+  file?: string;
 }
 
 /** What a program is, and what it understands. */
@@ -185,6 +187,14 @@ export function valuesOf<F extends Flags>(
   return Object.fromEntries(values);
 }
 
+/** The first source that says anything of a flag, if one does. */
+export function sourceOf(
+  name: string,
+  sources: readonly Source[],
+): Source | undefined {
+  return sources.find((source) => source.get(name) !== undefined);
+}
+
 /** Reads a port number from `min` to 65,535. */
 export function port(min: number): (value: string) => number {
   return (value) => {
@@ -287,15 +297,15 @@ function valueOf(
   flag: Flag<unknown> | Switch,
   sources: readonly Source[],
 ): unknown {
-  for (const source of sources) {
-    const value = source.get(name);
-    if (value === undefined) continue;
-    const label = source.label(name);
-    return isSwitch(flag)
-      ? readSwitch(label, value)
-      : readValue(label, flag, String(value));
+  const source = sourceOf(name, sources);
+  const value = source?.get(name);
+  if (!source || value === undefined) {
+    return isSwitch(flag) ? false : flag.read(flag.default);
   }
-  return isSwitch(flag) ? false : flag.read(flag.default);
+  const label = source.label(name);
+  return isSwitch(flag)
+    ? readSwitch(label, value)
+    : readValue(label, flag, String(value));
 }
 
 function readSwitch(label: string, value: string | boolean): boolean {

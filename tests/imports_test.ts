@@ -48,6 +48,7 @@ const SHARED = [
   "lib/message.ts",
   "lib/lines.ts",
   "lib/flags.ts",
+  "lib/config.ts",
   "lib/version.ts",
   "lib/address.ts",
   "lib/fault.ts",

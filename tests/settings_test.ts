@@ -1,11 +1,8 @@
 /** Where chat-client's settings come from: real files, real variables, the real program. */
 
-import { type ClientOptions } from "../lib/client/options.ts";
-import {
-  configPath,
-  parseConfig,
-  readSettings,
-} from "../lib/client/settings.ts";
+import { type ClientOptions, SETTINGS } from "../lib/client/options.ts";
+import { configPath, readSettings } from "../lib/client/settings.ts";
+import { parseConfig } from "../lib/config.ts";
 import { UsageError } from "../lib/flags.ts";
 import { assert, assertEquals, assertRejects, assertThrows } from "./assert.ts";
 import {
@@ -140,6 +137,7 @@ Deno.test("configPath() is in the platform's configuration folder", () => {
 
 Deno.test("parseConfig() takes numbers as numbers and as strings, and switches as booleans", () => {
   const source = parseConfig(
+    SETTINGS,
     "c.json",
     '{"retry": 60, "linger": "0.5", "bell": false, "server": "[::1]:5000"}',
   );
@@ -193,12 +191,14 @@ Deno.test("parseConfig() names the file and the key of what is wrong, in one lin
   ];
   for (const [text, message] of wrong) {
     assertEquals(
-      assertThrows(() => parseConfig("/h/c.json", text), UsageError).message,
+      assertThrows(() => parseConfig(SETTINGS, "/h/c.json", text), UsageError)
+        .message,
       `/h/c.json: ${message}`,
     );
   }
   assertEquals(
-    assertThrows(() => parseConfig("\x1b.json", "[]"), UsageError).message,
+    assertThrows(() => parseConfig(SETTINGS, "\x1b.json", "[]"), UsageError)
+      .message,
     '"\\u001b.json": it is not an object',
   );
 });
