@@ -118,6 +118,8 @@ export type ChatEvent =
     /** Which server this is. */
     server: string;
     rooms: readonly RoomState[];
+    /** The message of the day, line by line, if there is one. */
+    motd?: readonly string[];
   }
   /** What was asked for is done: a message is stored, and then has a `seq`. */
   | { type: "ack"; ref: string; seq?: number }

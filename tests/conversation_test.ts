@@ -20,7 +20,10 @@ function state(room: string, seq: number, options: Partial<RoomState> = {}) {
   return { room, log: `log of ${room}`, seq, count: 1, ...options };
 }
 
-function welcome(name: string, ...rooms: RoomState[]): ChatEvent {
+function welcome(
+  name: string,
+  ...rooms: RoomState[]
+): ChatEvent & { type: "welcome" } {
   return { type: "welcome", name, server: "test", rooms };
 }
 
@@ -630,6 +633,19 @@ Deno.test("Conversation says what has changed while it was away", () => {
       `connected again; ${sent}`,
     ]);
   }
+});
+
+Deno.test("Conversation shows a message of the day again only if it is another one than it has shown", () => {
+  const ann = new Conversation("ann");
+  const days = [["a"], ["a"], undefined, ["a"], ["a", "b"], ["a"], []];
+  const shownOf = days.map((motd) => {
+    ann.hello();
+    const event = { ...welcome("ann", state(LOBBY, 0)), ...(motd && { motd }) };
+    const events = shown(ann, event);
+    ann.lose();
+    return events.length > 0;
+  });
+  assertEquals(shownOf, [true, false, false, false, true, true, false]);
 });
 
 Deno.test("Conversation tells a new name once, however many rooms tell it", () => {

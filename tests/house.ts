@@ -77,7 +77,7 @@ export class House {
     const turns = new Turns();
     const options = {
       limits: { ...DEFAULT_LIMITS, ...limits },
-      server: "here",
+      greeting: { server: "here", motd: [] },
     };
     return new House(turns, await Hub.open(turns, log, options));
   }

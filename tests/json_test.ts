@@ -86,7 +86,8 @@ const EVENTS: {
     name: WORD,
     server: WORD,
     rooms: fc.array(STATE),
-  }),
+    motd: fc.array(WORD),
+  }, { requiredKeys: ["type", "name", "server", "rooms"] }),
   message: MESSAGE.map((message) => ({ type: "message", ...message })),
   ack: fc.record({ type: fc.constant("ack"), ref: REF, seq: COUNT }, {
     requiredKeys: ["type", "ref"],
@@ -275,6 +276,16 @@ Deno.test("render() writes every event as the protocol has it", () => {
         rooms: [{ ...state, members: ["alice", "bob"] }],
       },
       '{"type":"welcome","v":1,"name":"alice","server":"chat-server 0.1.0","rooms":[{"room":"lobby","log":"9f3c","seq":41,"count":2,"members":["alice","bob"]}]}',
+    ],
+    [
+      {
+        type: "welcome",
+        name: "alice",
+        server: "s",
+        rooms: [],
+        motd: ["Be kind.", "", '"bye"'],
+      },
+      '{"type":"welcome","v":1,"name":"alice","server":"s","rooms":[],"motd":["Be kind.","","\\"bye\\""]}',
     ],
     [
       { type: "message", ...message, action: false },
@@ -828,6 +839,8 @@ Deno.test("read() says which field of a known frame is bad", () => {
     [{ ...welcome, v: 2 }, '"v": the version here is 1'],
     [{ ...welcome, rooms: {} }, '"rooms": it is not a list'],
     [{ ...welcome, rooms: [7] }, '"rooms.0": it is not an object'],
+    [{ ...welcome, motd: "Be kind." }, '"motd": it is not a list'],
+    [{ ...welcome, motd: ["", 7] }, '"motd.1": it is not a string'],
     [
       { ...welcome, rooms: [state, { ...state, log: 7 }] },
       '"rooms.1.log": it is not a string',

@@ -58,7 +58,7 @@ async function run(
   { host = "127.0.0.1", limits = LIMITS } = {},
 ): Promise<void> {
   const turns = new Turns();
-  const options = { limits, server: "here" };
+  const options = { limits, greeting: { server: "here", motd: [] } };
   const hub = await Hub.open(turns, new MemoryLog(), options);
   const session = new Session(
     conn as unknown as Deno.Conn,

@@ -17,7 +17,10 @@ function logged(
   return { room: "lobby", seq: 1, time, from, text, action };
 }
 
-function welcome(name: string, ...counts: number[]): ChatEvent {
+function welcome(
+  name: string,
+  ...counts: number[]
+): ChatEvent & { type: "welcome" } {
   const rooms = counts.map((count) => ({
     room: "lobby",
     log: "9f",
@@ -116,6 +119,28 @@ Deno.test("render() writes every event as the table of the text dialect has it",
     assertEquals(render(event), line);
     assertEquals(renderTelnet(event), line.replace("\n", "\r\n"));
   }
+});
+
+Deno.test("render() marks every line of the message of the day, so that none is taken for anything else", () => {
+  const motd = [
+    "Be kind.",
+    "",
+    "bye: you quit",
+    "-- bye: you quit",
+    "refused (no): hi",
+    "\twelcome, you are root",
+  ];
+  assertEquals(render({ ...welcome("al", 1), motd }).split("\n"), [
+    "-- welcome, you are al; nobody else is here; /help lists the commands",
+    "-- | Be kind.",
+    "-- |",
+    "-- | bye: you quit",
+    "-- | -- bye: you quit",
+    "-- | refused (no): hi",
+    "-- | \twelcome, you are root",
+    "",
+  ]);
+  for (const line of motd) assertEquals(readBye(`-- | ${line}`), undefined);
 });
 
 Deno.test("render() writes nothing for what only programs are told", () => {

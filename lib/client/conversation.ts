@@ -88,6 +88,8 @@ export class Conversation {
   #name = "";
   #wish: Wish | undefined;
   #isWelcome = false;
+  /** The message of the day that was shown last. */
+  #motd: string | undefined;
 
   /** @param name what to be called; empty if the server is to choose */
   constructor(name: string, options: ConversationOptions = {}) {
@@ -257,7 +259,9 @@ export class Conversation {
       this.#joining.delete(nameKey(state.room));
       this.#comeInto(state);
     }
-    const arrivals: Arrival[] = [{ event, show: isFirst ? [event] : [] }];
+    const isNews = this.#isNewMotd(event);
+    const show = isFirst || isNews ? [event] : [];
+    const arrivals: Arrival[] = [{ event, show }];
     for (const room of gone) {
       arrivals.push(...this.#said.skip(room, Infinity).map(this.#inPlace));
       this.#leave(room);
@@ -273,6 +277,14 @@ export class Conversation {
     }
     if (this.#wish?.name === event.name) this.#wish = undefined;
     return [...arrivals, ...this.#tellOfWish()];
+  }
+
+  /** Whether the welcome has a message of the day that is not the last one that was shown. */
+  #isNewMotd({ motd = [] }: ChatEvent & { type: "welcome" }): boolean {
+    const text = motd.join("\n");
+    if (motd.length === 0 || text === this.#motd) return false;
+    this.#motd = text;
+    return true;
   }
 
   /** How much is said now that was said before, but perhaps not heard. */

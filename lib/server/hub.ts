@@ -34,10 +34,18 @@ export type HubLimits =
   & SeatingLimits
   & RequestLimits;
 
+/** What newcomers are told of the server. It may change while the server runs. */
+export interface Greeting {
+  /** What the server calls itself. */
+  server: string;
+  /** The message of the day, line by line; empty if there is none. */
+  motd: readonly string[];
+}
+
 /** The members and their rooms. */
 export class Hub {
   readonly #limits: HubLimits;
-  readonly #server: string;
+  readonly #greeting: Readonly<Greeting>;
   readonly #rooms: Rooms;
   readonly #members = new Members();
   readonly #seating: Seating;
@@ -46,11 +54,11 @@ export class Hub {
   private constructor(
     rooms: Rooms,
     reading: Reading,
-    { limits, server }: { limits: HubLimits; server: string },
+    { limits, greeting }: { limits: HubLimits; greeting: Readonly<Greeting> },
   ) {
     this.#rooms = rooms;
     this.#limits = limits;
-    this.#server = server;
+    this.#greeting = greeting;
     this.#seating = new Seating(rooms, reading, limits);
     this.#requests = new Requests(this.#members, rooms, this.#seating, limits);
   }
@@ -58,13 +66,12 @@ export class Hub {
   /**
    * Opens the lobby.
    *
-   * @param options `server` is what the server calls itself
    * @throws {LogError}
    */
   static async open(
     turns: Turns,
     log: Log,
-    options: { limits: HubLimits; server: string },
+    options: { limits: HubLimits; greeting: Readonly<Greeting> },
   ): Promise<Hub> {
     const rooms = await Rooms.open(turns, log, options.limits);
     return new Hub(rooms, new Reading(log, turns), options);
@@ -251,7 +258,7 @@ export class Hub {
     return anew;
   }
 
-  /** The welcome: the rooms and who is there, as long as the names are not too many. */
+  /** The welcome: the rooms and who is there, as long as the names are not too many; and the message of the day. */
   #welcome(member: Member): ChatEvent {
     let names = MAX_LISTED;
     const rooms = [...member.seats.keys()].map((room) => {
@@ -259,6 +266,13 @@ export class Hub {
       names -= state.members?.length ?? 0;
       return state;
     });
-    return { type: "welcome", name: member.name, server: this.#server, rooms };
+    const { server, motd } = this.#greeting;
+    return {
+      type: "welcome",
+      name: member.name,
+      server,
+      rooms,
+      ...(motd.length > 0 && { motd }),
+    };
   }
 }

@@ -9,7 +9,7 @@ import { describe } from "../fault.ts";
 import { VERSION } from "../version.ts";
 import { render } from "../wire/text.ts";
 import { Admission, isLoopback } from "./admission.ts";
-import { Hub } from "./hub.ts";
+import { type Greeting, Hub } from "./hub.ts";
 import { type Log, MemoryLog } from "./log.ts";
 import { DEFAULT_LIMITS, type Limits } from "./options.ts";
 import { Turns } from "./outbox.ts";
@@ -31,6 +31,7 @@ export class ChatServer {
 
   readonly #listener: Deno.TcpListener;
   readonly #limits: Limits;
+  readonly #greeting: Greeting;
   readonly #turns: Turns;
   readonly #hub: Hub;
   readonly #sessions = new Map<Session, Promise<void>>();
@@ -44,11 +45,13 @@ export class ChatServer {
   private constructor(
     listener: Deno.TcpListener,
     limits: Limits,
+    greeting: Greeting,
     turns: Turns,
     hub: Hub,
   ) {
     this.#listener = listener;
     this.#limits = limits;
+    this.#greeting = greeting;
     this.#turns = turns;
     this.#hub = hub;
     this.#admission = new Admission(limits);
@@ -67,8 +70,9 @@ export class ChatServer {
   /**
    * Listens, and accepts connections until {@linkcode stop}.
    *
-   * @param options where to listen (port 0 takes a free one), and what the rooms' messages are stored in: memory,
-   * if nothing is said. The log is the caller's to close, once the server has stopped.
+   * @param options where to listen (port 0 takes a free one), the message of the day, line by line, and what the
+   * rooms' messages are stored in: memory, if nothing is said. The log is the caller's to close, once the server has
+   * stopped.
    * @throws {BindError}
    * @throws {LogError}
    */
@@ -78,6 +82,7 @@ export class ChatServer {
       port: number;
       log?: Log;
       limits?: Partial<Limits>;
+      motd?: readonly string[];
     },
   ): Promise<ChatServer> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -85,9 +90,12 @@ export class ChatServer {
     try {
       const turns = new Turns();
       const log = options.log ?? new MemoryLog();
-      const server = `chat-server ${VERSION}`;
-      const hub = await Hub.open(turns, log, { limits, server });
-      return new ChatServer(listener, limits, turns, hub);
+      const greeting = {
+        server: `chat-server ${VERSION}`,
+        motd: options.motd ?? [],
+      };
+      const hub = await Hub.open(turns, log, { limits, greeting });
+      return new ChatServer(listener, limits, greeting, turns, hub);
     } catch (error) {
       listener.close();
       throw error;
@@ -102,6 +110,11 @@ export class ChatServer {
   /** Changes limits, for those who are here already, too: at the latest from the next line that they say. */
   limit(limits: Partial<Limits>): void {
     Object.assign(this.#limits, limits);
+  }
+
+  /** Changes the message of the day for those who come from now on. */
+  greet(motd: readonly string[]): void {
+    this.#greeting.motd = motd;
   }
 
   /** Accepts nobody more, tells everyone, and resolves when every connection is closed: soon. */

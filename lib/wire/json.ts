@@ -195,6 +195,7 @@ const REPORTS = {
       name: word,
       server: word,
       rooms: list(object({ room: word, ...state })),
+      motd: v.exactOptional(list(word)),
     }),
     v.transform(({ v: _, ...event }) => event),
   ),
@@ -437,8 +438,8 @@ function report(event: ChatEvent): Report | undefined {
       return own ? undefined : { type, from, to, text, time: iso(event.time) };
     }
     case "welcome": {
-      const { name, server, rooms } = event;
-      return { type, v: VERSION, name, server, rooms };
+      const { type, ...fields } = event;
+      return { type, v: VERSION, ...fields };
     }
     case "members": {
       const { room, count, names, more } = event;

@@ -174,6 +174,8 @@ function lines(event: ChatEvent): string[] {
         `-- welcome, you are ${event.name}; ${
           others((event.rooms[0]?.count ?? 1) - 1)
         }; /help lists the commands`,
+        // Whatever a line of it says, it is not taken for a refusal or a farewell.
+        ...(event.motd ?? []).map((line) => `-- | ${line}`.trimEnd()),
       ];
     case "members":
       if (event.count === 0) return ["-- nobody is there"];
