@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- an entry file prints
 /**
- * chat-server: flags in, a room that listens out, until it is told to stop; or, where the first word asks for one, a
- * task beside it. Only here does the server print or exit.
+ * chat-server: settings in, a room that listens out, until it is told to stop; or, where the first word asks for one,
+ * a task beside it. Only here does the server print, exit, or heed signals.
  */
 
 import { failure } from "./lib/flags.ts";
@@ -9,7 +9,13 @@ import { backUp } from "./lib/server/backup.ts";
 import { ChatServer } from "./lib/server/listen.ts";
 import { MemoryLog } from "./lib/server/log.ts";
 import { closeLog, openLog } from "./lib/server/operator_log.ts";
-import { backupOptions, serverOptions } from "./lib/server/options.ts";
+import {
+  backupOptions,
+  readArguments,
+  serverOptions,
+} from "./lib/server/options.ts";
+import { Reloading } from "./lib/server/reload.ts";
+import { readSettings } from "./lib/server/settings.ts";
 import { SqliteLog } from "./lib/server/sqlite_log.ts";
 
 /** The signals that ask a program to stop: Ctrl-C, and what the system sends. */
@@ -31,18 +37,24 @@ function main(args: string[]): Promise<number> {
 }
 
 async function runServer(args: string[]): Promise<number> {
-  const options = serverOptions(args);
-  if ("print" in options) {
-    console.log(options.print);
+  const commandLine = readArguments(args);
+  if ("print" in commandLine) {
+    console.log(commandLine.print);
     return 0;
   }
+  const started = Promise.withResolvers<Reloading>();
+  onHangup(async () => (await started.promise).again());
+  const told = await readSettings(commandLine);
+  const options = serverOptions(told.settings);
   await openLog(Deno.stderr.writable, options.log);
   const stopped = stopSignal();
   const log = options.data === ""
     ? new MemoryLog({ keep: options.historyMessages })
     : await SqliteLog.open(options.data, options);
   try {
-    const server = await ChatServer.start({ ...options, log });
+    const { motd } = told;
+    const server = await ChatServer.start({ ...options, motd, log });
+    started.resolve(new Reloading(commandLine, told, server));
     console.log(`Chat server listening on ${server.address}`);
     await stopped;
     await server.stop();
@@ -69,6 +81,14 @@ async function runBackup(args: string[]): Promise<number> {
     } copied to ${file}`,
   );
   return 0;
+}
+
+/**
+ * Does this on every SIGHUP. Whoever does not heed it is ended by it, when the terminal is closed. Windows has none.
+ */
+function onHangup(reload: () => Promise<void>): void {
+  if (Deno.build.os === "windows") return;
+  Deno.addSignalListener("SIGHUP", () => void reload());
 }
 
 /** Resolves when the program is told to stop. Telling it twice is the same as telling it once. */

@@ -4,7 +4,13 @@ import {
   readArguments,
 } from "../lib/client/options.ts";
 import { quote, type Source, UsageError } from "../lib/flags.ts";
-import { DEFAULT_LIMITS, serverOptions } from "../lib/server/options.ts";
+import {
+  DEFAULT_LIMITS,
+  readArguments as readServerArguments,
+  type ServerOptions,
+  serverOptions as optionsOf,
+  serverSettings,
+} from "../lib/server/options.ts";
 import { VERSION } from "../lib/version.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "./assert.ts";
 
@@ -23,6 +29,16 @@ const {
   ...SET_LIMITS
 } = DEFAULT_LIMITS;
 
+/** What the server is told by a command line, and then by other places. */
+function serverOptions(
+  args: readonly string[],
+  ...others: Source[]
+): Readonly<ServerOptions> | { print: string } {
+  const line = readServerArguments(args);
+  if ("print" in line) return line;
+  return optionsOf(serverSettings([line, ...others]));
+}
+
 Deno.test("serverOptions() listens on 127.0.0.1:5000 unless told otherwise", () => {
   assertEquals(serverOptions([]), {
     host: "127.0.0.1",
@@ -31,6 +47,7 @@ Deno.test("serverOptions() listens on 127.0.0.1:5000 unless told otherwise", () 
     historyDays: 30,
     historyMessages: 2048,
     log: "text",
+    motd: "",
     limits: SET_LIMITS,
   });
   const rest = [
@@ -38,6 +55,7 @@ Deno.test("serverOptions() listens on 127.0.0.1:5000 unless told otherwise", () 
     "0",
     "--history-messages=9",
     "--replay=0",
+    "--motd=day.txt",
   ];
   for (
     const args of [
@@ -53,6 +71,7 @@ Deno.test("serverOptions() listens on 127.0.0.1:5000 unless told otherwise", () 
       historyDays: 0,
       historyMessages: 9,
       log: "json",
+      motd: "day.txt",
       limits: { ...SET_LIMITS, replay: 0 },
     });
   }
@@ -278,6 +297,61 @@ Deno.test("serverOptions() sets every limit that has a flag", () => {
     maxRoomsJoined: 11,
     replay: 12,
   });
+});
+
+Deno.test("serverSettings() takes every setting from the first place that says it", () => {
+  const file = place("file", {
+    port: "6000",
+    "max-message": "300",
+    "limit-loopback": true,
+    motd: "day.txt",
+  });
+  const options = serverOptions(
+    ["--max-message=400", "--no-limit-loopback"],
+    file,
+  );
+  assert("limits" in options);
+  assertEquals(options, {
+    ...options,
+    host: "127.0.0.1",
+    port: 6000,
+    motd: "day.txt",
+    limits: { ...SET_LIMITS, maxMessageBytes: 400, limitLoopback: false },
+  });
+});
+
+Deno.test("serverSettings() says of limits that contradict each other in which file they are", () => {
+  const file = (said: Record<string, string>) => ({
+    ...place("c.json", said),
+    file: "c.json",
+  });
+  const wrong: [string[], Record<string, string>, string][] = [
+    [
+      [],
+      { "max-message": "4096" },
+      "max-line 8192 is too little for max-message 4096 in c.json: a frame can take 8704 bytes",
+    ],
+    [
+      ["--max-message=4096"],
+      { "max-line": "8000", "max-message": "64" },
+      "max-line 8000 in c.json is too little for max-message 4096: a frame can take 8704 bytes",
+    ],
+    [
+      ["--silence=20"],
+      { ping: "20.5" },
+      "silence 20 is too little for ping 20.5 in c.json: there is no time to answer",
+    ],
+  ];
+  for (const [args, said, message] of wrong) {
+    assertEquals(
+      assertThrows(() => serverOptions(args, file(said)), UsageError).message,
+      message,
+    );
+  }
+  assert(
+    "limits" in
+      serverOptions(["--max-line=9000"], file({ "max-message": "4096" })),
+  );
 });
 
 /** A place that says these settings. */

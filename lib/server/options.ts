@@ -1,6 +1,6 @@
 /**
- * The server's flags and limits, checked and frozen. Knows what may be set and what is sound, not what is
- * done with it.
+ * The server's settings and limits, checked and frozen. Knows what may be set and what is sound, not where it is said
+ * nor what is done with it.
  */
 
 import {
@@ -11,9 +11,13 @@ import {
   parseFlags,
   port,
   type Program,
+  readCommandLine,
+  type Source,
+  sourceOf,
   text,
   UsageError,
   type Values,
+  valuesOf,
   wholeNumber,
 } from "../flags.ts";
 import { MAX_HISTORY, MAX_LINE_BYTES, MAX_MESSAGE_BYTES } from "../message.ts";
@@ -104,7 +108,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   acceptQuietMs: 60_000,
 });
 
-/** What the command line says. */
+/** What is set. */
 export interface ServerOptions {
   host: string;
   /** 0 takes a free one. */
@@ -116,6 +120,8 @@ export interface ServerOptions {
   /** How many messages of each room are kept in memory. */
   historyMessages: number;
   log: "text" | "json";
+  /** The file in which the message of the day is; empty if there is none. */
+  motd: string;
   limits: SetLimits;
 }
 
@@ -134,8 +140,8 @@ export type SetLimits = Omit<
   | "acceptQuietMs"
 >;
 
-/** The flags that are limits: each says in a few words what it is good for. */
-const LIMITS = {
+/** The settings that are limits: each says in a few words what it is good for. They may change while the server runs. */
+export const LIMITS = {
   rate: {
     argument: "N",
     default: "4",
@@ -232,114 +238,160 @@ const LIMITS = {
   },
 } satisfies Flags;
 
-const PROGRAM = {
-  name: "chat-server",
-  usage: "[options]",
-  about: `Runs a chat room. Join it with chat-client, telnet or netcat.
-
-chat-server backup DIR FILE copies what is kept in DIR, also while it runs.`,
-  maxOperands: 0,
-  flags: {
-    host: {
-      short: "H",
-      argument: "HOST",
-      default: "127.0.0.1",
-      help: "address to listen on",
-      read: host,
-    },
-    port: {
-      short: "p",
-      argument: "PORT",
-      default: "5000",
-      help: "port to listen on; 0 takes a free one",
-      read: port(0),
-    },
-    data: {
-      short: "d",
-      argument: "DIR",
-      default: "",
-      help: "folder to keep the messages in (default: in memory)",
-      read: text,
-    },
-    "history-days": {
-      argument: "DAYS",
-      default: "30",
-      help: "how long messages are kept in DIR; 0 keeps all",
-      read: wholeNumber(0, 36_500),
-    },
-    "history-messages": {
-      argument: "N",
-      default: "2048",
-      help: "how many messages of each room are kept in memory, without DIR",
-      read: wholeNumber(1, 1_000_000),
-    },
-    log: {
-      argument: "FORMAT",
-      default: "text",
-      help: "format of the log on stderr: text or json",
-      read: oneOf("text", "json"),
-    },
-    ...LIMITS,
+/** Where a file of settings is; it cannot say that itself. */
+export const CONFIG = {
+  config: {
+    argument: "FILE",
+    default: "",
+    help: "read settings from this file, and again on SIGHUP (default: none)",
+    read: text,
   },
-} satisfies Program<Flags>;
+} satisfies Flags;
+
+/** All that can be set in a file, by its key. */
+export const SETTINGS = {
+  host: {
+    short: "H",
+    argument: "HOST",
+    default: "127.0.0.1",
+    help: "address to listen on",
+    read: host,
+  },
+  port: {
+    short: "p",
+    argument: "PORT",
+    default: "5000",
+    help: "port to listen on; 0 takes a free one",
+    read: port(0),
+  },
+  data: {
+    short: "d",
+    argument: "DIR",
+    default: "",
+    help: "folder to keep the messages in (default: in memory)",
+    read: text,
+  },
+  "history-days": {
+    argument: "DAYS",
+    default: "30",
+    help: "how long messages are kept in DIR; 0 keeps all",
+    read: wholeNumber(0, 36_500),
+  },
+  "history-messages": {
+    argument: "N",
+    default: "2048",
+    help: "how many messages of each room are kept in memory, without DIR",
+    read: wholeNumber(1, 1_000_000),
+  },
+  log: {
+    argument: "FORMAT",
+    default: "text",
+    help: "format of the log on stderr: text or json",
+    read: oneOf("text", "json"),
+  },
+  motd: {
+    argument: "FILE",
+    default: "",
+    help:
+      "show newcomers what is in this file, the message of the day (default: none)",
+    read: text,
+  },
+  ...LIMITS,
+} satisfies Flags;
+
+/** The settings by their names. */
+export type Settings = Values<typeof SETTINGS>;
 
 /**
- * Reads the server's command line.
+ * Finds out what the server's command line says.
  *
- * @returns the options, or a text to print instead
- * @throws {UsageError}
+ * @returns what it says, or a text to print instead
+ * @throws {UsageError} for an unknown flag, an empty value, and what is no flag
  */
-export function serverOptions(
+export function readArguments(
   args: readonly string[],
-): Readonly<ServerOptions> | { print: string } {
-  const parsed = parseFlags(PROGRAM, args);
-  if ("print" in parsed) return parsed;
-  const { values } = parsed;
-  const { host, port, data, log } = values;
+): Source | { print: string } {
+  const line = readCommandLine({
+    name: "chat-server",
+    usage: "[options]",
+    about: `Runs a chat room. Join it with chat-client, telnet or netcat.
+A file can set what the command line does not; SIGHUP has it read again.
+
+chat-server backup DIR FILE copies what is kept in DIR, also while it runs.`,
+    maxOperands: 0,
+    flags: { ...SETTINGS, ...CONFIG },
+  }, args);
+  return "print" in line ? line : line.said;
+}
+
+/**
+ * The server's settings, each as the first source has it that says anything of it.
+ *
+ * @throws {UsageError} for a bad value, an empty one, and limits of which one makes no sense beside another
+ */
+export function serverSettings(sources: readonly Source[]): Settings {
+  const settings = valuesOf(SETTINGS, sources);
+  checkLimits(settings, sources);
+  return settings;
+}
+
+/** What is set, in the words of those who heed it. */
+export function serverOptions(settings: Settings): Readonly<ServerOptions> {
+  const { host, port, data, log, motd } = settings;
   return Object.freeze({
     host,
     port,
     data,
     log,
-    historyDays: values["history-days"],
-    historyMessages: values["history-messages"],
-    limits: limitsOf(values),
+    motd,
+    historyDays: settings["history-days"],
+    historyMessages: settings["history-messages"],
+    limits: limitsOf(settings),
   });
 }
 
+function limitsOf(settings: Settings): SetLimits {
+  return {
+    rate: settings.rate,
+    burst: settings.burst,
+    maxMessageBytes: settings["max-message"],
+    maxLineBytes: settings["max-line"],
+    maxWaitingBytes: settings["max-waiting"],
+    maxConnections: settings["max-connections"],
+    maxPerAddress: settings["max-per-address"],
+    limitLoopback: settings["limit-loopback"],
+    pingMs: 1000 * settings.ping,
+    silentMs: 1000 * settings.silence,
+    stuckMs: 1000 * settings.stuck,
+    maxAnnounced: settings["max-announced"],
+    maxRooms: settings["max-rooms"],
+    maxRoomsJoined: settings["max-joined"],
+    replay: settings.replay,
+  };
+}
+
 /** @throws {UsageError} for limits of which one makes no sense beside another */
-function limitsOf(values: Values<typeof LIMITS>): SetLimits {
-  const limits = {
-    rate: values.rate,
-    burst: values.burst,
-    maxMessageBytes: values["max-message"],
-    maxLineBytes: values["max-line"],
-    maxWaitingBytes: values["max-waiting"],
-    maxConnections: values["max-connections"],
-    maxPerAddress: values["max-per-address"],
-    limitLoopback: values["limit-loopback"],
-    pingMs: 1000 * values.ping,
-    silentMs: 1000 * values.silence,
-    stuckMs: 1000 * values.stuck,
-    maxAnnounced: values["max-announced"],
-    maxRooms: values["max-rooms"],
-    maxRoomsJoined: values["max-joined"],
-    replay: values.replay,
+function checkLimits(settings: Settings, sources: readonly Source[]): void {
+  const said = (name: keyof typeof LIMITS) => {
+    const file = sourceOf(name, sources)?.file;
+    return `${name} ${settings[name]}${
+      file === undefined ? "" : ` in ${file}`
+    }`;
   };
   // As JSON, a character may take two bytes, and there is more in a frame than the message.
-  const frameBytes = 2 * limits.maxMessageBytes + 512;
-  if (limits.maxLineBytes < frameBytes) {
+  const frameBytes = 2 * settings["max-message"] + 512;
+  if (settings["max-line"] < frameBytes) {
     throw new UsageError(
-      `max-line ${limits.maxLineBytes} is too little for max-message ${limits.maxMessageBytes}: ` +
+      `${said("max-line")} is too little for ${said("max-message")}: ` +
         `a frame can take ${frameBytes} bytes`,
     );
   }
-  if (limits.silentMs <= limits.pingMs) {
+  if (settings.silence <= settings.ping) {
     throw new UsageError(
-      `silence ${values.silence} is too little for ping ${values.ping}: there is no time to answer`,
+      `${said("silence")} is too little for ${said("ping")}: ` +
+        "there is no time to answer",
     );
   }
-  return limits;
 }
 
 /** What is to be backed up, and where to. */

@@ -1,0 +1,93 @@
+/**
+ * The settings read again while the server runs: all of them are checked first, then what can change does, and the
+ * log says what came of it. Knows no signals and no sockets.
+ */
+
+import { getLogger } from "@logtape/logtape";
+import { describe } from "../fault.ts";
+import type { Source } from "../flags.ts";
+import {
+  LIMITS,
+  type Limits,
+  serverOptions,
+  type Settings,
+} from "./options.ts";
+import { readSettings, type Told } from "./settings.ts";
+
+const log = getLogger(["chat", "settings"]);
+
+/** What can be changed of a server that runs. */
+export interface Changeable {
+  limit(limits: Partial<Limits>): void;
+  greet(motd: readonly string[]): void;
+}
+
+/** The settings of a server that runs. */
+export class Reloading {
+  readonly #commandLine: Source;
+  readonly #server: Changeable;
+  /** What the server was started with. */
+  readonly #started: Settings;
+  /** What it was told last. */
+  #told: Told;
+  #turn: Promise<void> = Promise.resolve();
+
+  /** @param told what the server was started with */
+  constructor(commandLine: Source, told: Told, server: Changeable) {
+    this.#commandLine = commandLine;
+    this.#server = server;
+    this.#started = told.settings;
+    this.#told = told;
+  }
+
+  /** Reads the settings again, once whoever has asked for that before is done. Never throws: the log says why not. */
+  again(): Promise<void> {
+    return this.#turn = this.#turn.then(() => this.#reload());
+  }
+
+  async #reload(): Promise<void> {
+    if (!this.#told.isInFiles) {
+      return log.info("there is nothing to read again: no --config, no --motd");
+    }
+    try {
+      this.#apply(await readSettings(this.#commandLine));
+    } catch (error) {
+      log.error("the settings will not do, nothing is changed", {
+        reason: describe(error),
+      });
+    }
+  }
+
+  #apply(told: Told): void {
+    const before = this.#told;
+    this.#told = told;
+    this.#server.limit(serverOptions(told.settings).limits);
+    this.#server.greet(told.motd);
+    for (const { name, from, to } of differences(this.#started, told)) {
+      if (name in LIMITS || name === "motd") continue;
+      log.warn("a setting takes a restart", { setting: name, from, to });
+    }
+    const changed = changes(before, told).join(", ") || "nothing";
+    log.info("the settings were read again", { changed });
+  }
+}
+
+/** What has changed while the server runs: limits, from what to what, and the message of the day. */
+function changes(before: Told, after: Told): string[] {
+  const limits = differences(before.settings, after)
+    .filter(({ name }) => name in LIMITS)
+    .map(({ name, from, to }) => `${name} ${from} -> ${to}`);
+  const isSame = before.motd.join("\n") === after.motd.join("\n");
+  return isSame ? limits : [...limits, "motd"];
+}
+
+/** The settings that are not as they were. */
+function differences(
+  before: Settings,
+  { settings }: Told,
+): { name: string; from: unknown; to: unknown }[] {
+  const was = new Map<string, unknown>(Object.entries(before));
+  return Object.entries(settings)
+    .map(([name, to]) => ({ name, from: was.get(name), to }))
+    .filter(({ from, to }) => from !== to);
+}
