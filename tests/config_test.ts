@@ -1,7 +1,13 @@
 /** What the server is told: by its command line, by a file, and in the message of the day. */
 
+import { parseConfig } from "../lib/config.ts";
 import { UsageError } from "../lib/flags.ts";
-import { readArguments, serverOptions } from "../lib/server/options.ts";
+import {
+  readArguments,
+  serverOptions,
+  serverSettings,
+  SETTINGS,
+} from "../lib/server/options.ts";
 import { readSettings, type Told } from "../lib/server/settings.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
 import { serverProgram } from "./fixtures.ts";
@@ -197,4 +203,26 @@ Deno.test("chat-server tells its version and its flags whatever its file says", 
     const { code, errors } = await server.result();
     assertEquals({ code, errors }, { code: 0, errors: [] });
   }
+});
+
+Deno.test("The README's file for the server is one", async () => {
+  const readme = await Deno.readTextFile(
+    new URL("../README.md", import.meta.url),
+  );
+  const [, section = ""] = readme.split("### The server's file\n");
+  const [, example = ""] = /```json\n([^`]+)```/.exec(section) ?? [];
+  const settings = serverSettings([
+    parseConfig(SETTINGS, "README.md", example),
+  ]);
+  const { limits, ...rest } = serverOptions(settings);
+  assertEquals(rest, {
+    host: "192.0.2.7",
+    port: 5000,
+    data: "/var/lib/chat",
+    historyDays: 30,
+    historyMessages: 2048,
+    log: "text",
+    motd: "/etc/chat/motd",
+  });
+  assertEquals([limits.maxMessageBytes, limits.limitLoopback], [512, true]);
 });
