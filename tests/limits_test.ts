@@ -5,7 +5,7 @@ import { Admission, networkOf } from "../lib/server/admission.ts";
 import { DEFAULT_LIMITS } from "../lib/server/options.ts";
 import { Pace } from "../lib/server/pace.ts";
 import { type Signs, type Verdict, Vigil } from "../lib/server/vigil.ts";
-import { assert, assertEquals } from "./assert.ts";
+import { assert, assertEquals, assertMatch } from "./assert.ts";
 import {
   Bot,
   clientProgram,
@@ -244,8 +244,10 @@ Deno.test("Admission lets in 32 of one address and 10,000 in all, and again whoe
   for (let i = 0; i < 31; i++) assertEquals(admit("192.0.2.1"), undefined);
   assertEquals(admit("::ffff:192.0.2.1"), undefined);
   assertEquals(admit("192.0.2.1"), perAddress);
-  assertEquals(admit("192.0.2.2"), undefined);
-  admission.leave("192.0.2.2");
+  for (let i = 0; i < 32; i++) {
+    assertEquals(admit("192.0.2.2"), undefined);
+    admission.leave("192.0.2.2");
+  }
   for (let i = 0; i < 32; i++) {
     assertEquals(admit(`2001:db8::${i.toString(16)}`), undefined);
   }
@@ -271,7 +273,7 @@ Deno.test("Admission lets in 32 of one address and 10,000 in all, and again whoe
 Deno.test("Admission binds this machine, too, if it is told to", () => {
   const limits = { ...DEFAULT_LIMITS, limitLoopback: true, maxPerAddress: 1 };
   const admission = new Admission(limits);
-  const refused = "your address has 1 connections already";
+  const refused = "your address has 1 connection already";
   for (const host of ["127.0.0.1", "127.0.0.2", "::1"]) {
     assertEquals(admission.admit(host), undefined);
     assertEquals(admission.admit(host), refused);
@@ -329,12 +331,45 @@ Deno.test("Whoever is refused and does not go is closed, and no more than so man
   for (const visitor of told) {
     assertEquals(
       await visitor.line(),
-      "-- bye: the server is full, it has 1 connections",
+      "-- bye: the server is full, it has 1 connection",
     );
   }
   using third = await room.connect();
   assertEquals(await third.rest(), []);
-  for (const visitor of [...told, ann]) visitor.close();
+
+  // The server has not stopped before all are gone.
+  let isStopped = false;
+  const stopped = room.server.stop().then(() => isStopped = true);
+  await ann.rest();
+  ann.close();
+  await using other = await Room.open();
+  using bob = await other.enter("bob");
+  for (let i = 0; i < 10; i++) await bob.heard();
+  assert(!isStopped);
+  for (const visitor of told) visitor.close();
+  await stopped;
+});
+
+Deno.test("Whoever is refused has so long to go, and no longer", async () => {
+  await using room = await Room.open({ maxConnections: 1, partingMs: 1 });
+  using _ann = await room.enter("ann");
+  using refused = await room.connect();
+  assertMatch(await refused.line() ?? "", /^-- bye/);
+  await room.server.stop();
+});
+
+Deno.test("The log says who was refused, and why", async () => {
+  await using server = serverProgram("--port", "0", "--max-connections", "1");
+  const port = await listening(server);
+  using ann = await Visitor.connect(port);
+  await ann.enter("ann");
+  using refused = await Visitor.connect(port);
+  const { port: from } = refused.conn.localAddr as Deno.NetAddr;
+  await server.errors.until(
+    new RegExp(
+      ` info refused address=127\\.0\\.0\\.1:${from} why="the server is full, it has 1 connection"$`,
+    ),
+  );
 });
 
 Deno.test("Of lost sessions no more are waited for than there may be connections", async () => {
@@ -477,15 +512,19 @@ Deno.test("A program that is made to wait is not taken for silent", async () => 
   assertEquals((await bot.until("pong")).at(-1), { type: "pong", id: "2" });
 });
 
+/** A connection of somebody who enters under this name. */
+async function dial(room: Room, name: string): Promise<Deno.TcpConn> {
+  const { port } = room.server;
+  const conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(new TextEncoder().encode(`/nick ${name}\n`));
+  return conn;
+}
+
 Deno.test("Whoever takes nothing of what waits is given up, at whichever terminal", async () => {
   await using room = await Room.open({ lookMs: 1, partingMs: 1 });
   using ann = await room.enter("ann");
   // Nobody reads from this connection.
-  using stuck = await Deno.connect({
-    hostname: "127.0.0.1",
-    port: room.server.port,
-  });
-  await stuck.write(new TextEncoder().encode("/nick stuck\n"));
+  using _stuck = await dial(room, "stuck");
   await ann.until("[stuck] entered room");
   room.server.limit({ maxWaitingBytes: 1e9, stuckMs: 3_600_000 });
   const line = `${"x".repeat(1000)}\n`;
@@ -495,6 +534,42 @@ Deno.test("Whoever takes nothing of what waits is given up, at whichever termina
   }
   room.server.limit({ stuckMs: 1 });
   await ann.until("[stuck] is offline");
+});
+
+Deno.test("Whoever parts is sent all that was said, however slowly they take it", async () => {
+  await using room = await Room.open({ lookMs: 1, maxWaitingBytes: 1e9 });
+  using ann = await room.enter("ann");
+  // Nobody reads from these for now.
+  using parting = await dial(room, "parting");
+  using stuck = await dial(room, "stuck");
+  const lines = Array.from(
+    { length: 10_000 },
+    (_, i) => `${i} ${"x".repeat(1000)}`,
+  );
+  await ann.send(joined(lines));
+  assertEquals((await ann.heard()).length, 2);
+  await parting.write(new TextEncoder().encode("/quit\n"));
+  await ann.until("[parting] is offline");
+  room.server.limit({ stuckMs: 1 });
+  await ann.until("[stuck] is offline");
+  stuck.close();
+  const visitor = new Visitor(parting);
+  await visitor.until(/^-- welcome/);
+  assertEquals(await visitor.rest(), [
+    "[stuck] entered room",
+    ...lines.map((line) => `<ann> ${line}`),
+    "-- bye: you quit",
+  ]);
+});
+
+Deno.test("A new longest line holds for those who are here", async () => {
+  await using room = await Room.open();
+  using ann = await room.enter("ann");
+  room.server.limit({ maxLineBytes: 100 });
+  await ann.send(`/${"x".repeat(99)}\n`);
+  assertMatch(await ann.line() ?? "", /^-- refused \(unknown command/);
+  await ann.send("x".repeat(101));
+  assertEquals(await ann.rest(), ["-- bye: a line has at most 100 bytes"]);
 });
 
 Deno.test("Rooms of up to 500 members are told who comes and goes, larger ones are not", async () => {
@@ -521,6 +596,17 @@ Deno.test("Rooms of up to 500 members are told who comes and goes, larger ones a
   house.hub.part(next.member, next.connection, true);
   await house.settle();
   assertEquals(first.heard(), ["[n2] is offline"]);
+});
+
+Deno.test("A room goes with its last member, also where nobody is told who goes", async () => {
+  const house = await House.open(undefined, { maxAnnounced: 0, maxRooms: 2 });
+  const ann = await house.enter("ann");
+  for (const room of ["dev", "lobby", "ops", "lobby"]) {
+    await house.quiet(ann);
+    await house.ask(ann, { type: "join", room, ref: "" });
+    await house.settle();
+    assertEquals(ann.heard()[0], `-- you are in ${room}; nobody else is here`);
+  }
 });
 
 Deno.test("Coming into a room, and leaving it, is told as long as it is small enough", async () => {

@@ -247,6 +247,24 @@ Deno.test("Outbox is full when more than the limit is left of what was offered, 
   assertEquals(stuck.taken, `${"x".repeat(99)}\nbye\n`);
 });
 
+Deno.test("Outbox counts how often something is taken, while something is offered", async () => {
+  const turns = new Turns();
+  const stuck = new StuckSink();
+  const { outbox } = outboxOn(stuck, turns);
+  outbox.open(countingRender().render);
+  assertEquals(outbox.taken, undefined);
+  outbox.tell(said("abc"));
+  await turns.ended();
+  assertEquals(outbox.taken, 0);
+  await stuck.take(1);
+  assertEquals(outbox.taken, 1);
+  await stuck.take(2);
+  assertEquals(outbox.taken, 2);
+  await stuck.take(1);
+  await turns.ended();
+  assertEquals(outbox.taken, undefined);
+});
+
 Deno.test("Outbox.end() resolves when all is written, and takes nothing more", async () => {
   const turns = new Turns();
   const stuck = new StuckSink();

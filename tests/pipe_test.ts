@@ -363,6 +363,8 @@ Deno.test("chat-client quits only when everything is acknowledged, and exits 0 a
     const { id } = (await bot.until("say")).at(-1)!;
     await bot.send(said(1, "wait"));
     await printed.promise;
+    await bot.send({ type: "ping" });
+    assertEquals(await bot.frame(), { type: "pong" });
     await bot.send({ type: "later" }, { type: "ack", id, seq: 2 });
     assertEquals(await bot.frame(), { type: "quit" });
   }, async (client) => {

@@ -41,12 +41,12 @@ export class Admission {
   admit(host: string): string | undefined {
     const { maxConnections, maxPerAddress, limitLoopback } = this.#limits;
     if (this.#count >= maxConnections) {
-      return `the server is full, it has ${maxConnections} connections`;
+      return `the server is full, it has ${connections(maxConnections)}`;
     }
     const network = networkOf(host);
     const count = this.#networks.get(network) ?? 0;
     if (count >= maxPerAddress && (limitLoopback || !isLoopback(host))) {
-      return `your address has ${maxPerAddress} connections already`;
+      return `your address has ${connections(maxPerAddress)} already`;
     }
     this.#count++;
     this.#networks.set(network, count + 1);
@@ -61,4 +61,8 @@ export class Admission {
     if (count > 1) this.#networks.set(network, count - 1);
     else this.#networks.delete(network);
   }
+}
+
+function connections(count: number): string {
+  return `${count} ${count === 1 ? "connection" : "connections"}`;
 }

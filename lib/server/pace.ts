@@ -31,8 +31,7 @@ export class Pace {
     this.#spent = Math.max(0, this.#spent - regained);
     this.#at = now;
     const missing = this.#spent + 1 - burst;
-    // The sum of many small gains is not quite whole.
-    if (missing > 1e-9) return Math.ceil(missing / rate * 1000);
+    if (missing > 0) return Math.ceil(missing / rate * 1000);
     this.#spent++;
     return 0;
   }
