@@ -3,7 +3,12 @@
  * said nor what is done with it.
  */
 
-import { type Address, formatAddress, isHost } from "../address.ts";
+import {
+  type Address,
+  formatAddress,
+  isHost,
+  splitAddress,
+} from "../address.ts";
 import {
   type CommandLine,
   type Flags,
@@ -39,14 +44,6 @@ export interface ClientOptions extends Address {
 }
 
 const DEFAULT_ADDRESS: Readonly<Address> = { host: "127.0.0.1", port: 5000 };
-
-/** What an address looks like: the host, then the port if there is one. */
-const ADDRESSES = [
-  /^([^:[\]]+)(?::([^:]*))?$/,
-  /^\[([^[\]]+)\](?::(.*))?$/,
-  // More than one colon without brackets is an IPv6 address on its own.
-  /^([^[\]]*:[^[\]]*:[^[\]]*)$/,
-];
 
 /** Where a file of settings is; it cannot say that itself. */
 export const CONFIG = {
@@ -179,10 +176,9 @@ function readAddress(value: string): Address {
   if (second === undefined && /^\d+$/.test(first)) {
     return { ...DEFAULT_ADDRESS, port: port(1)(first) };
   }
-  const [, host, behind] =
-    ADDRESSES.map((form) => form.exec(first)).find((match) => match) ?? [];
+  const { host = "", port: behind } = splitAddress(first) ?? {};
   if (
-    host === undefined || !isHost(host) || more.length > 0 ||
+    !isHost(host) || more.length > 0 ||
     (behind !== undefined && second !== undefined)
   ) {
     throw new UsageError("it is a host, a port or both, such as [::1]:5000");
