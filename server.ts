@@ -48,13 +48,22 @@ async function runServer(args: string[]): Promise<number> {
   const options = serverOptions(told.settings);
   await openLog(Deno.stderr.writable, options.log);
   const stopped = stopSignal();
+  // prom-client takes 7 MB and 45 ms, compiled 1 MB and 10 ms: only those pay who want metrics.
+  const metrics = options.metrics &&
+    new (await import("./lib/server/metrics.ts")).Metrics(options.metrics);
   const log = options.data === ""
     ? new MemoryLog({ keep: options.historyMessages })
     : await SqliteLog.open(options.data, options);
   try {
     const { motd } = told;
-    const server = await ChatServer.start({ ...options, motd, log });
+    const server = await ChatServer.start({
+      ...options,
+      motd,
+      log: metrics?.measured(log) ?? log,
+    });
     started.resolve(new Reloading(commandLine, told, server));
+    // Until the process ends: whoever asks is told that it stops.
+    metrics?.serve(server);
     console.log(`Chat server listening on ${server.address}`);
     await stopped;
     await server.stop();

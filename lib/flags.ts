@@ -5,7 +5,7 @@
 
 // @ts-types="./std/parse_args.d.ts"
 import { parseArgs } from "@std/cli/parse-args";
-import { isHost } from "./address.ts";
+import { type Address, isHost, splitAddress } from "./address.ts";
 import { describe } from "./fault.ts";
 import { clean } from "./message.ts";
 import { VERSION } from "./version.ts";
@@ -265,6 +265,20 @@ export function host(value: string): string {
     throw new UsageError("it is a name or an address, without blanks");
   }
   return value;
+}
+
+/** Reads a port (0 takes a free one) with or without a host; without, it is one of `defaultHost`. */
+export function address(defaultHost: string): (value: string) => Address {
+  return (value) => {
+    const said = splitAddress(/^\d+$/.test(value) ? `:${value}` : value);
+    const host = said?.host || defaultHost;
+    if (said?.port === undefined || !isHost(host)) {
+      throw new UsageError(
+        "it is a port, or a host and a port, such as 9100 or [::1]:9100",
+      );
+    }
+    return { host, port: port(0)(said.port) };
+  };
 }
 
 /** Takes any text. */

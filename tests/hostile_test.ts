@@ -74,6 +74,7 @@ Deno.test("A first line of another protocol gets one line and a close, and nobod
     assertEquals(await stranger.rest(), [refusal(protocol)]);
   }
   assertEquals(await ann.heard(), []);
+  assertEquals(room.server.tally.drops.foreign, 5);
 });
 
 Deno.test("A protocol is known in whichever pieces it comes", async () => {

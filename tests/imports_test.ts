@@ -108,7 +108,11 @@ const CORE: Record<string, string[]> = {
     "lib/server/outbox.ts",
     "lib/server/room.ts",
   ],
-  "lib/server/outbox.ts": ["lib/lines.ts", "lib/message.ts"],
+  "lib/server/outbox.ts": [
+    "lib/lines.ts",
+    "lib/message.ts",
+    "lib/server/tally.ts",
+  ],
   "lib/server/reading.ts": [
     "lib/message.ts",
     "lib/server/log.ts",
@@ -155,6 +159,7 @@ const CORE: Record<string, string[]> = {
     "lib/server/database.ts",
     "lib/server/log.ts",
   ],
+  "lib/server/tally.ts": [],
   "lib/server/told.ts": ["lib/server/options.ts"],
 };
 
@@ -224,12 +229,28 @@ async function filesWith(pattern: RegExp): Promise<string[]> {
   return found.sort();
 }
 
-Deno.test("Only session.ts, listen.ts and link.ts touch sockets", async () => {
+Deno.test("Only metrics.ts knows prom-client and HTTP, and nothing but server.ts knows metrics.ts", async () => {
+  assertEquals(await filesWith(/["']prom-client|npm:prom-client/), [
+    "lib/server/metrics.ts",
+  ]);
+  assertEquals(await filesWith(/Deno\.(serve|Http)|fetch\(|node:https?/), [
+    "lib/server/metrics.ts",
+  ]);
+  assertEquals(
+    [...imports.keys()].filter((file) =>
+      ours(file).includes("lib/server/metrics.ts")
+    ),
+    ["server.ts"],
+  );
+});
+
+Deno.test("Only session.ts, listen.ts, metrics.ts and link.ts touch sockets", async () => {
   const sockets =
-    /Deno\.(listen|connect|Conn|TcpConn|TlsConn|Listener|TcpListener)|node:(net|tls)/;
+    /Deno\.(listen|connect|serve|Conn|TcpConn|TlsConn|Listener|TcpListener)|node:(net|tls|https?)/;
   assertEquals(await filesWith(sockets), [
     "lib/client/link.ts",
     "lib/server/listen.ts",
+    "lib/server/metrics.ts",
     "lib/server/session.ts",
   ]);
 });

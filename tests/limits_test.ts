@@ -239,7 +239,7 @@ Deno.test("networkOf() takes IPv4 in IPv6 for what it is, and a /64 for one", ()
 
 Deno.test("Admission lets in 32 of one address and 10,000 in all, and again whoever comes when one has left", () => {
   const admission = new Admission(DEFAULT_LIMITS);
-  const admit = (host: string) => admission.admit(host);
+  const admit = (host: string) => admission.admit(host)?.reason;
   const perAddress = "your address has 32 connections already";
   for (let i = 0; i < 31; i++) assertEquals(admit("192.0.2.1"), undefined);
   assertEquals(admit("::ffff:192.0.2.1"), undefined);
@@ -276,7 +276,7 @@ Deno.test("Admission binds this machine, too, if it is told to", () => {
   const refused = "your address has 1 connection already";
   for (const host of ["127.0.0.1", "127.0.0.2", "::1"]) {
     assertEquals(admission.admit(host), undefined);
-    assertEquals(admission.admit(host), refused);
+    assertEquals(admission.admit(host)?.reason, refused);
   }
   limits.maxPerAddress = 2;
   assertEquals(admission.admit("::1"), undefined);
@@ -305,6 +305,10 @@ for (
       await program.send({ type: "hello", v: 1, name: "dan" });
       assertEquals(await program.visitor.rest(), [`-- bye: ${reason}`]);
     }
+    const { drops } = room.server.tally;
+    const isFull = "maxConnections" in limits;
+    assertEquals(drops[isFull ? "full" : "address-full"], 6);
+    assertEquals(drops[isFull ? "address-full" : "full"], 0);
     await cat.send("/quit\n");
     await cat.rest();
     cat.close();
@@ -487,6 +491,7 @@ Deno.test("A program that does not answer is told and given up, and keeps its na
   assertEquals(await bot.rest(), [
     { type: "bye", reason: "nothing came from you for 0 s" },
   ]);
+  assertEquals(room.server.tally.drops.silent, 1);
   bot.close();
   room.server.limit({ silentMs: 3_600_000, pingMs: 3_600_000 });
   // Whoever is at a terminal was silent all the time.
@@ -534,6 +539,7 @@ Deno.test("Whoever takes nothing of what waits is given up, at whichever termina
   }
   room.server.limit({ stuckMs: 1 });
   await ann.until("[stuck] is offline");
+  assertEquals(room.server.tally.drops.stuck, 1);
 });
 
 Deno.test("Whoever parts is sent all that was said, however slowly they take it", async () => {

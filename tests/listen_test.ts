@@ -2,7 +2,8 @@
 
 import { once } from "node:events";
 import { connect } from "node:net";
-import { BindError, ChatServer } from "../lib/server/listen.ts";
+import { BindError } from "../lib/server/bind.ts";
+import { ChatServer } from "../lib/server/listen.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
 import {
   listening,

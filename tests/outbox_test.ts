@@ -441,3 +441,51 @@ Deno.test("Turns end when what is handed out is ready, and what is said meanwhil
   await next;
   assertEquals(sink.text, "a\nb\n");
 });
+
+Deno.test("Outbox says how many bytes wait, those included that the sink was offered and has not taken", async () => {
+  const turns = new Turns();
+  const { render } = countingRender();
+  const sink = new StuckSink();
+  const { outbox } = outboxOn(sink, turns);
+  outbox.open(render);
+  outbox.tell(said("1234"));
+  await turns.ended();
+  outbox.tell(said("67"));
+  await turns.ended();
+  assertEquals(outbox.waitingBytes, 8);
+  await sink.take(2);
+  assertEquals(outbox.waitingBytes, 6);
+  await sink.take(3);
+  await turns.ended();
+  assertEquals(outbox.waitingBytes, 3);
+  assertEquals(turns.tally.bytesWritten, 5);
+});
+
+Deno.test("Outbox tells with each write how late the first message in it is that was said live", async () => {
+  const turns = new Turns();
+  const lags: number[] = [];
+  // All that is said is hours old, so that it does not matter how long the test takes.
+  const hours = (ms: number) => Math.floor(ms / 3_600_000);
+  turns.tally.onLag = (ms) => lags.push(hours(ms));
+  const { outbox } = outboxOn(new OpenSink(), turns);
+  outbox.open(countingRender().render);
+  const batch = (hoursAgo: number | undefined, ...events: ChatEvent[]) => {
+    const batch = Batch.of(...events);
+    if (hoursAgo !== undefined) {
+      batch.saidAt = performance.now() - hoursAgo * 3_600_000;
+    }
+    return batch;
+  };
+  const bye: ChatEvent = { type: "bye", reason: "" };
+  outbox.add(batch(undefined, said("from the log")));
+  outbox.add(batch(5, said("one"), bye, said("two")));
+  outbox.add(batch(4, said("three")));
+  await turns.ended();
+  outbox.add(batch(3, bye, said("four")), 0, 1);
+  outbox.add(batch(2, said("five")));
+  await turns.ended();
+  outbox.add(batch(undefined, said("from the log")));
+  await turns.ended();
+  assertEquals(lags, [5, 2]);
+  assertEquals(turns.tally.deliveries, 6);
+});

@@ -5,11 +5,19 @@
 
 import ipaddr from "ipaddr.js";
 import type { Limits } from "./options.ts";
+import type { Drop } from "./tally.ts";
 
 /** What binds how many may connect. */
 export type AdmissionLimits = Readonly<
   Pick<Limits, "maxConnections" | "maxPerAddress" | "limitLoopback">
 >;
+
+/** Somebody for whom there is no room. */
+export interface TurnedAway {
+  drop: Drop & ("full" | "address-full");
+  /** Why, in words for whoever wants to connect. */
+  reason: string;
+}
 
 /** Whether an address is this machine's own. */
 export function isLoopback(host: string): boolean {
@@ -37,16 +45,20 @@ export class Admission {
     this.#limits = limits;
   }
 
-  /** Counts a connection from `host`; or why there is no room for it, in words for whoever wants to connect. */
-  admit(host: string): string | undefined {
+  /** Counts a connection from `host`, unless there is no room for it. */
+  admit(host: string): TurnedAway | undefined {
     const { maxConnections, maxPerAddress, limitLoopback } = this.#limits;
     if (this.#count >= maxConnections) {
-      return `the server is full, it has ${connections(maxConnections)}`;
+      const reason = `the server is full, it has ${
+        connections(maxConnections)
+      }`;
+      return { drop: "full", reason };
     }
     const network = networkOf(host);
     const count = this.#networks.get(network) ?? 0;
     if (count >= maxPerAddress && (limitLoopback || !isLoopback(host))) {
-      return `your address has ${connections(maxPerAddress)} already`;
+      const reason = `your address has ${connections(maxPerAddress)} already`;
+      return { drop: "address-full", reason };
     }
     this.#count++;
     this.#networks.set(network, count + 1);

@@ -20,6 +20,7 @@ import type { Hub } from "./hub.ts";
 import { type Connection, type Member, tell } from "./members.ts";
 import type { Limits } from "./options.ts";
 import type { Turns } from "./outbox.ts";
+import type { Dialect, Drop } from "./tally.ts";
 
 const log = getLogger(["chat", "session"]);
 
@@ -31,6 +32,8 @@ export interface Ending {
   farewell?: string;
   /** Whether they will not come back. */
   quits?: boolean;
+  /** As what it counts, if the server ends it. */
+  drop?: Drop;
 }
 
 /** What a dialogue takes part in. */
@@ -67,9 +70,10 @@ export class Dialogue {
     this.#member = options.hub.arrive(connection);
   }
 
-  /** Whether a program speaks, which was clear with its first line. */
-  get isProgram(): boolean {
-    return this.#isProgram;
+  /** In which dialect they speak, which is clear with the first line, or when they are greeted. */
+  get dialect(): Dialect {
+    if (this.#isProgram) return "json";
+    return this.#entered ? "text" : "none";
   }
 
   /** What the member is called; who has not entered has no name yet. */
@@ -108,6 +112,7 @@ export class Dialogue {
     this.#options.end({
       why: `speaks ${protocol}`,
       farewell: `this is a chat server, which does not speak ${protocol}`,
+      drop: "foreign",
     });
   }
 
@@ -164,7 +169,8 @@ export class Dialogue {
     tell(this.#member, refusal);
     if (++this.#badFrames < this.#options.limits.maxBadFrames) return;
     const farewell = FINAL.badFrames;
-    this.#options.end({ why: farewell, farewell, quits: true });
+    const drop = "bad-frames";
+    this.#options.end({ why: farewell, farewell, quits: true, drop });
   }
 
   #expectHello(reason: string, ref: string): void {

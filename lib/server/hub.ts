@@ -77,6 +77,11 @@ export class Hub {
     return new Hub(rooms, new Reading(log, turns), options);
   }
 
+  /** How many rooms there are, and how many members, those included who have lost their connection just now. */
+  get count(): { rooms: number; members: number } {
+    return { rooms: this.#rooms.size, members: this.#members.entered };
+  }
+
   /** A new member, who misses nothing from now on, but whom nobody sees before they enter. */
   arrive(connection: Connection): Member {
     return this.#members.add(connection, this.#rooms.lobby.seq);

@@ -5,21 +5,27 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Address, formatAddress } from "../address.ts";
-import { describe } from "../fault.ts";
 import { VERSION } from "../version.ts";
 import { render } from "../wire/text.ts";
-import { Admission, isLoopback } from "./admission.ts";
+import { Admission, isLoopback, type TurnedAway } from "./admission.ts";
+import { addressOf, bind } from "./bind.ts";
 import { type Greeting, Hub } from "./hub.ts";
 import { type Log, MemoryLog } from "./log.ts";
 import { DEFAULT_LIMITS, type Limits } from "./options.ts";
 import { Turns } from "./outbox.ts";
 import { Session } from "./session.ts";
+import type { Dialect, Tally } from "./tally.ts";
 
 const log = getLogger(["chat", "listen"]);
 
-/** The address cannot be listened on; the message says which, and why, in one line. */
-export class BindError extends Error {
-  override name = "BindError";
+/** Who is here at one moment. */
+export interface Census {
+  /** How many connections there are, those that are ending included, by their dialect. */
+  connections: Record<Dialect, number>;
+  /** How many bytes wait to be written to them. */
+  waitingBytes: number;
+  rooms: number;
+  members: number;
 }
 
 /** A room that listens. */
@@ -86,7 +92,7 @@ export class ChatServer {
     },
   ): Promise<ChatServer> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const listener = bind(options.host, options.port);
+    const listener = bind(options, (where) => Deno.listen(where));
     try {
       const turns = new Turns();
       const log = options.log ?? new MemoryLog();
@@ -105,6 +111,27 @@ export class ChatServer {
   /** How many connections there are, those that are ending included. */
   get connections(): number {
     return this.#sessions.size;
+  }
+
+  /** Whether it has been told to stop. */
+  get isStopping(): boolean {
+    return this.#stopping !== undefined;
+  }
+
+  /** What has been counted since it was started. */
+  get tally(): Tally {
+    return this.#turns.tally;
+  }
+
+  /** Counts who is here. */
+  census(): Census {
+    const connections = { text: 0, json: 0, none: 0 };
+    let waitingBytes = 0;
+    for (const session of this.#sessions.keys()) {
+      connections[session.dialect]++;
+      waitingBytes += session.waitingBytes;
+    }
+    return { connections, waitingBytes, ...this.#hub.count };
   }
 
   /** Changes limits, for those who are here already, too: at the latest from the next line that they say. */
@@ -159,8 +186,8 @@ export class ChatServer {
 
   #welcome(conn: Deno.TcpConn): void {
     const remote = addressOf(conn.remoteAddr);
-    const reason = this.#admission.admit(remote.host);
-    if (reason !== undefined) return this.#turnAway(conn, remote, reason);
+    const refusal = this.#admission.admit(remote.host);
+    if (refusal) return this.#turnAway(conn, remote, refusal);
     try {
       // A line is sent whole, so there is nothing to wait for; and who vanished is found out some day.
       conn.setNoDelay(true);
@@ -185,7 +212,12 @@ export class ChatServer {
   }
 
   /** Tells somebody why there is no room for them; nobody, while too many are being told so. */
-  #turnAway(conn: Deno.TcpConn, remote: Address, reason: string): void {
+  #turnAway(
+    conn: Deno.TcpConn,
+    remote: Address,
+    { reason, drop }: TurnedAway,
+  ): void {
+    this.tally.drop(drop);
     log.info("refused", { address: formatAddress(remote), why: reason });
     if (this.#refusing.size >= this.#limits.maxRefusing) return conn.close();
     const told = this.#sayBye(conn, reason).finally(() =>
@@ -226,30 +258,6 @@ function isGone(error: unknown): boolean {
   return [ConnectionAborted, ConnectionReset, NotConnected].some((gone) =>
     error instanceof gone
   );
-}
-
-function bind(hostname: string, port: number): Deno.TcpListener {
-  try {
-    return Deno.listen({ hostname, port });
-  } catch (error) {
-    const address = formatAddress({ host: hostname, port });
-    throw new BindError(`cannot listen on ${address}: ${bindFault(error)}`);
-  }
-}
-
-function bindFault(error: unknown): string {
-  if (error instanceof Deno.errors.AddrInUse) return "the address is in use";
-  if (error instanceof Deno.errors.AddrNotAvailable) {
-    return "the address is not one of this machine's";
-  }
-  if (error instanceof Deno.errors.PermissionDenied) {
-    return "this port takes more rights";
-  }
-  return describe(error);
-}
-
-function addressOf({ hostname, port }: Deno.NetAddr): Address {
-  return { host: hostname, port };
 }
 
 function pause(ms: number): Promise<void> {

@@ -62,6 +62,11 @@ export class Members implements Iterable<Member> {
     return this.#all.size;
   }
 
+  /** How many of them have entered. */
+  get entered(): number {
+    return this.#names.size;
+  }
+
   has(member: Member): boolean {
     return this.#all.has(member);
   }

@@ -3,7 +3,9 @@
  * nor what is done with it.
  */
 
+import { type Address, formatAddress } from "../address.ts";
 import {
+  address,
   decimal,
   type Flags,
   host,
@@ -122,6 +124,8 @@ export interface ServerOptions {
   log: "text" | "json";
   /** The file in which the message of the day is; empty if there is none. */
   motd: string;
+  /** Where metrics are served; if it is not said, nowhere. */
+  metrics?: Address;
   limits: SetLimits;
 }
 
@@ -248,6 +252,9 @@ export const CONFIG = {
   },
 } satisfies Flags;
 
+/** What is only said as a port is one of this machine. */
+const METRICS_ADDRESS = address("127.0.0.1");
+
 /** All that can be set in a file, by its key. */
 export const SETTINGS = {
   host: {
@@ -288,6 +295,13 @@ export const SETTINGS = {
     default: "text",
     help: "format of the log on stderr: text or json",
     read: oneOf("text", "json"),
+  },
+  metrics: {
+    argument: "ADDRESS",
+    default: "",
+    help:
+      "serve metrics for Prometheus at this port of 127.0.0.1, or HOST:PORT (default: nowhere)",
+    read: (value) => value && formatAddress(METRICS_ADDRESS(value)),
   },
   motd: {
     argument: "FILE",
@@ -337,13 +351,14 @@ export function serverSettings(sources: readonly Source[]): Settings {
 
 /** What is set, in the words of those who heed it. */
 export function serverOptions(settings: Settings): Readonly<ServerOptions> {
-  const { host, port, data, log, motd } = settings;
+  const { host, port, data, log, motd, metrics } = settings;
   return Object.freeze({
     host,
     port,
     data,
     log,
     motd,
+    ...(metrics !== "" && { metrics: METRICS_ADDRESS(metrics) }),
     historyDays: settings["history-days"],
     historyMessages: settings["history-messages"],
     limits: limitsOf(settings),

@@ -9,6 +9,7 @@
 import { setImmediate } from "node:timers";
 import { concat } from "../lines.ts";
 import type { ChatEvent, Render } from "../message.ts";
+import { Tally } from "./tally.ts";
 
 /** Where an outbox writes. As with `Deno.Conn`, fewer bytes may be taken than were given. */
 export interface Sink {
@@ -34,7 +35,10 @@ export class Batch {
   readonly #events: (ChatEvent | undefined)[] = [];
   readonly #authored = new Map<Outbox, number[]>();
   readonly #encoded = new Map<Render, Encoded>();
+  #messagesBefore: number[] | undefined;
   #sealed = false;
+  /** When the first of its messages was said, by `performance.now()`; not said of messages read from a log. */
+  saidAt: number | undefined;
 
   /** A sealed batch of these events. */
   static of(...events: ChatEvent[]): Batch {
@@ -98,6 +102,26 @@ export class Batch {
     return runs.length === 1 ? runs[0]! : concat(runs);
   }
 
+  /** How many messages {@linkcode bytes} would hold; only of a sealed batch. */
+  messages(from: number, to: number, reader: Outbox): number {
+    const before = this.#messagesBefore ??= this.#countMessages();
+    let count = before[to]! - before[from]!;
+    for (const own of this.#authored.get(reader) ?? []) {
+      if (own >= from && own < to) count -= before[own + 1]! - before[own]!;
+    }
+    return count;
+  }
+
+  /** How many messages there are before each event, and before the end. */
+  #countMessages(): number[] {
+    let count = 0;
+    const before = [count];
+    for (const event of this.#events) {
+      before.push(event?.type === "message" ? ++count : count);
+    }
+    return before;
+  }
+
   #encode(render: Render): Encoded {
     let encoded = this.#encoded.get(render);
     if (!encoded) {
@@ -141,6 +165,9 @@ export class Outbox {
   #stretches: Stretch[] = [];
   #waiting: Uint8Array[] = [];
   #waitingBytes = 0;
+  #waitingMessages = 0;
+  /** When the first of them was said, if that is known. */
+  #waitingSince: number | undefined;
   #offered: Uint8Array | undefined;
   /** How often the sink has taken something. */
   #taken = 0;
@@ -192,6 +219,11 @@ export class Outbox {
     this.add(batch);
   }
 
+  /** How many bytes wait to be written, those that the sink was offered included. */
+  get waitingBytes(): number {
+    return this.#waitingBytes + (this.#offered?.length ?? 0);
+  }
+
   /** How many bytes of what only this member is told are not written yet. */
   get answerBytes(): number {
     return this.#answerBytes;
@@ -235,33 +267,42 @@ export class Outbox {
       const bytes = batch.bytes(this.#render, from, to, this);
       if (bytes.length > 0) this.#waiting.push(bytes);
       this.#waitingBytes += bytes.length;
+      const messages = batch.messages(from, to, this);
+      this.#waitingMessages += messages;
+      if (messages > 0) this.#waitingSince ??= batch.saidAt;
     }
 
     if (this.#offered) {
       // It was offered a turn ago, and the sink has not taken it since.
       if (this.#refusing) return;
-      if (this.#offered.length + this.#waitingBytes > this.#options.maxBytes) {
-        this.#options.onFull();
-      }
+      if (this.waitingBytes > this.#options.maxBytes) this.#options.onFull();
     } else if (this.#waiting.length > 0) {
       const [only] = this.#waiting;
       const bytes = this.#waiting.length === 1 ? only! : concat(this.#waiting);
-      this.#waiting = [];
-      this.#waitingBytes = 0;
+      const [messages, since] = [this.#waitingMessages, this.#waitingSince];
+      this.#forgetBytes();
       this.#answerBytesOffered = this.#answerBytes;
-      this.#offer(bytes);
+      this.#offer(bytes, messages, since);
     } else if (this.#stretches.length === 0) {
       this.#emptied?.resolve();
     }
   }
 
-  async #offer(bytes: Uint8Array): Promise<void> {
+  async #offer(
+    bytes: Uint8Array,
+    messages: number,
+    saidAt: number | undefined,
+  ): Promise<void> {
+    const { tally } = this.#turns;
     try {
       while (bytes.length > 0) {
         this.#offered = bytes;
-        bytes = bytes.subarray(await this.#sink.write(bytes));
+        const taken = await this.#sink.write(bytes);
+        tally.bytesWritten += taken;
+        bytes = bytes.subarray(taken);
         this.#taken++;
       }
+      if (messages > 0) tally.deliver(messages, saidAt);
       this.#answerBytes -= this.#answerBytesOffered;
       if (this.#answerBytes === 0) this.#endWaiting();
     } catch {
@@ -277,8 +318,14 @@ export class Outbox {
 
   #forget(): void {
     this.#stretches = [];
+    this.#forgetBytes();
+  }
+
+  #forgetBytes(): void {
     this.#waiting = [];
     this.#waitingBytes = 0;
+    this.#waitingMessages = 0;
+    this.#waitingSince = undefined;
   }
 
   #refuse(): void {
@@ -309,6 +356,8 @@ export type HandOut = () => Promise<void> | void;
  * with 9,000 members and no slices the slowest delivery took 12 s, with slices of 100 it took 0.44 s.
  */
 export class Turns {
+  /** What its outboxes write, and its sessions read. */
+  readonly tally = new Tally();
   #collected = new Set<HandOut>();
   #due = new Set<Outbox>();
   #end: PromiseWithResolvers<void> | undefined;

@@ -176,6 +176,7 @@ export class Room {
       seat,
       ref,
     });
+    this.#batch.saidAt ??= performance.now();
     this.#batch.add(event, seat.sitter.isProgram ? undefined : seat.outbox);
   }
 

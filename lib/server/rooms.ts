@@ -61,6 +61,11 @@ export class Rooms {
     return new Rooms(lobby, turns, log, limits);
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.#rooms.size;
+  }
+
   /** The room of that name, in whichever case, if there is one. */
   get(name: string): Room | undefined {
     return this.#rooms.get(nameKey(name));

@@ -14,6 +14,7 @@ import type { Hub } from "./hub.ts";
 import type { Limits } from "./options.ts";
 import { Outbox, type Turns } from "./outbox.ts";
 import { Pace } from "./pace.ts";
+import type { Dialect, Drop } from "./tally.ts";
 import { Vigil } from "./vigil.ts";
 
 const log = getLogger(["chat", "session"]);
@@ -73,6 +74,17 @@ export class Session {
       outbox: this.#outbox,
       end: (reason) => end({ why: reason, farewell: reason }),
     }, { hub, turns, limits, address: this.#address, end });
+    turns.tally.sessions++;
+  }
+
+  /** In which dialect it speaks. */
+  get dialect(): Dialect {
+    return this.#dialogue.dialect;
+  }
+
+  /** How many bytes wait to be written. */
+  get waitingBytes(): number {
+    return this.#outbox.waitingBytes;
   }
 
   /** Reads until the connection has ended, one way or the other. Never throws. */
@@ -85,7 +97,7 @@ export class Session {
     try {
       ending = { why: await this.#read() };
     } catch (error) {
-      ending = { why: "a fault of this server" };
+      ending = { why: "a fault of this server", drop: "fault" };
       log.error("fault", { address: this.#address, error });
     }
     clearTimeout(silence);
@@ -107,7 +119,7 @@ export class Session {
   look(now: number): void {
     if (this.#parting) return;
     // Whoever is at a terminal may be silent for as long as they like.
-    const isDue = this.#dialogue.isProgram && this.#isListening;
+    const isDue = this.dialect === "json" && this.#isListening;
     const heard = isDue ? this.#reads : undefined;
     const { taken } = this.#outbox;
     const { silentMs, stuckMs } = this.#limits;
@@ -117,10 +129,12 @@ export class Session {
       case "silent":
         return this.#giveUp(
           "silent",
+          "silent",
           `nothing came from you for ${silentMs / 1000} s`,
         );
       case "stuck":
         return this.#giveUp(
+          "stuck",
           "stuck",
           `you took nothing for ${stuckMs / 1000} s`,
         );
@@ -141,6 +155,7 @@ export class Session {
     const { name } = this.#dialogue;
     const who = { ...(name !== undefined && { name }), address: this.#address };
     log.info("left", { ...who, why: ending.why });
+    if (ending.drop) this.#turns.tally.drop(ending.drop);
     this.#hurry?.();
     this.#dialogue.leave(ending);
     const { promise: late, resolve } = Promise.withResolvers<void>();
@@ -178,6 +193,7 @@ export class Session {
         await this.#hear(this.#lines.end());
         return PEACEFUL.endOfInput;
       }
+      this.#turns.tally.bytesRead += count;
       this.#lines.maxBytes = this.#limits.maxLineBytes;
       if (!this.#parting) {
         await this.#hear(this.#lines.push(buffer.subarray(0, count)));
@@ -235,7 +251,9 @@ export class Session {
         this.#timingMarks++;
         let answer = REFUSE_TIMING_MARK;
         while (answer.length > 0) {
-          answer = answer.subarray(await this.#conn.write(answer));
+          const taken = await this.#conn.write(answer);
+          this.#turns.tally.bytesWritten += taken;
+          answer = answer.subarray(taken);
         }
       }
     } catch {
@@ -246,19 +264,19 @@ export class Session {
 
   #refuseEndlessLine(): void {
     const farewell = `a line has at most ${this.#limits.maxLineBytes} bytes`;
-    void this.part({ why: "endless line", farewell });
+    void this.part({ why: "endless line", farewell, drop: "endless-line" });
   }
 
   #dropSlowReader(): void {
     const { maxWaitingBytes } = this.#limits;
     const reason =
       `more than ${maxWaitingBytes} bytes wait for you to read them`;
-    this.#giveUp("reads too slowly", reason);
+    this.#giveUp("slow", "reads too slowly", reason);
   }
 
   /** Who does not take what waits for them is told why, if they take anything more, and nothing else. */
-  #giveUp(why: string, reason: string): void {
+  #giveUp(drop: Drop, why: string, reason: string): void {
     this.#outbox.cut({ type: "bye", reason });
-    void this.part({ why });
+    void this.part({ why, drop });
   }
 }
