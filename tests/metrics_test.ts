@@ -1,5 +1,6 @@
-/** What is measured and served for Prometheus is what was done. */
+/** What is measured and served for Prometheus is what was done; and the dashboard asks for nothing else. */
 
+import dashboard from "../docs/grafana.json" with { type: "json" };
 import { UsageError } from "../lib/flags.ts";
 import type { Log } from "../lib/server/log.ts";
 import { MemoryLog } from "../lib/server/log.ts";
@@ -592,3 +593,110 @@ testUnless(
     await soon(served(), () => "metrics are not served again");
   },
 );
+
+/** The queries of the dashboard. */
+const QUERIES = dashboard.panels.flatMap(({ targets }) => targets);
+
+Deno.test("The dashboard has what Grafana needs to import it, and its panels do not overlap", () => {
+  assertEquals(
+    dashboard.__inputs.map(({ name, type, pluginId }) => [
+      name,
+      type,
+      pluginId,
+    ]),
+    [["DS_PROMETHEUS", "datasource", "prometheus"]],
+  );
+  assertEquals(dashboard.id, null);
+  assert(dashboard.schemaVersion >= 36 && dashboard.title !== "");
+  const required = new Set(dashboard.__requires.map(({ id }) => id));
+  const ids = new Set<number>();
+  const cells = new Set<string>();
+  for (
+    const { id, type, title, gridPos, targets, fieldConfig } of dashboard.panels
+  ) {
+    assert(!ids.has(id), `${id} is there twice`);
+    ids.add(id);
+    assert(required.has(type), type);
+    assert(title !== "" && targets.length > 0 && fieldConfig.defaults.unit);
+    const { x, y, w, h } = gridPos;
+    assert(x >= 0 && x + w <= 24, title);
+    for (let cell = 0; cell < w * h; cell++) {
+      const place = `${x + cell % w},${y + Math.floor(cell / w)}`;
+      assert(!cells.has(place), `${title} lies upon another panel`);
+      cells.add(place);
+    }
+    const refs = targets.map(({ refId }) => refId);
+    assertEquals(refs.length, new Set(refs).size, title);
+  }
+  const sources = [
+    ...dashboard.panels,
+    ...QUERIES,
+    ...dashboard.templating.list,
+  ].map(({ datasource }) => datasource);
+  for (const source of sources) {
+    assertEquals(source, { type: "prometheus", uid: "${DS_PROMETHEUS}" });
+  }
+});
+
+Deno.test("The dashboard and docs/metrics.md ask for what a server says, and for all of it", async () => {
+  await using measured = await MeasuredRoom.open();
+  const { values, types } = await measured.endpoint.scrape();
+  /** The labels of each time series; Prometheus adds two. */
+  const labels = new Map<string, Set<string>>();
+  for (const key of values.keys()) {
+    const name = key.split("{")[0]!;
+    const known = labels.get(name) ?? new Set(["instance", "job"]);
+    for (const [, label] of key.matchAll(/([a-z_]+)="/g)) known.add(label!);
+    labels.set(name, known);
+  }
+  const asked = new Set<string>();
+  const page = await Deno.readTextFile(
+    new URL("../docs/metrics.md", import.meta.url),
+  );
+  const [, alerts = ""] = /```yaml\n(groups:[\s\S]*?)```/.exec(page) ?? [];
+  const rules = [...alerts.matchAll(/expr: (.+)/g)].map(([, expr]) => ({
+    expr: expr!,
+    legendFormat: "",
+  }));
+  assert(rules.length > 0);
+  for (const { expr, legendFormat } of [...QUERIES, ...rules]) {
+    const names = [...expr.matchAll(/\b(?:chat|process)_[a-z_]+/g)].map(String);
+    assert(names.length > 0, expr);
+    for (const name of names) {
+      const known = labels.get(name);
+      assert(known, `${name} in ${expr}`);
+      asked.add(
+        name.replace(
+          /_(bucket|sum|count)$/,
+          (end, _, at) => types.has(name) ? end : name.slice(at, at),
+        ),
+      );
+      const used = [
+        ...[...expr.matchAll(/[{,] *([a-z_]+)=/g)].map(([, label]) => label!),
+        ...[...expr.matchAll(/by \(([a-z_, ]+)\)/g)]
+          .flatMap(([, list]) => list!.split(", ")),
+        ...[...legendFormat.matchAll(/{{([a-z_]+)}}/g)].map(([, label]) =>
+          label!
+        ),
+      ];
+      for (const label of used) assert(known.has(label), `${label} in ${expr}`);
+    }
+    // Only what grows has a rate.
+    for (const [, name] of expr.matchAll(/(?:rate|increase)\(([a-z_]+)/g)) {
+      assert(/_(total|bucket|count|sum)$/.test(name!), expr);
+    }
+    for (
+      const [, name] of expr.matchAll(/histogram_quantile\(.*?rate\(([a-z_]+)/g)
+    ) {
+      assert(name!.endsWith("_bucket"), expr);
+    }
+  }
+  assertEquals([...types.keys()].filter((name) => !asked.has(name)), []);
+  const documented = [...page.matchAll(/^\| `([a-z_]+)`/gm)].map(([, name]) =>
+    name!
+  );
+  assertEquals(documented.sort(), [...types.keys()].sort());
+  for (const name of Object.keys(measured.room.server.tally.drops)) {
+    assert(page.includes(`\`${name}\``), name);
+  }
+});
