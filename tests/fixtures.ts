@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ChatServer } from "../lib/server/listen.ts";
 import { type Log, MemoryLog } from "../lib/server/log.ts";
-import type { Limits } from "../lib/server/options.ts";
+import type { Limits } from "../lib/server/limits.ts";
 
 const WATCHDOG_MS = 60_000;
 

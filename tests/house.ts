@@ -10,7 +10,7 @@ import {
   type Place,
 } from "../lib/server/log.ts";
 import type { Connection, Member } from "../lib/server/members.ts";
-import { DEFAULT_LIMITS, type Limits } from "../lib/server/options.ts";
+import { DEFAULT_LIMITS, type Limits } from "../lib/server/limits.ts";
 import { Outbox, type Sink, Turns } from "../lib/server/outbox.ts";
 import type { Request } from "../lib/server/requests.ts";
 import * as json from "../lib/wire/json.ts";

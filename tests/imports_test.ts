@@ -92,9 +92,9 @@ const CORE: Record<string, string[]> = {
   "lib/server/database.ts": ["lib/fault.ts", "lib/server/log.ts"],
   "lib/server/hub.ts": [
     "lib/message.ts",
+    "lib/server/limits.ts",
     "lib/server/log.ts",
     "lib/server/members.ts",
-    "lib/server/options.ts",
     "lib/server/outbox.ts",
     "lib/server/reading.ts",
     "lib/server/requests.ts",
@@ -121,9 +121,9 @@ const CORE: Record<string, string[]> = {
   ],
   "lib/server/requests.ts": [
     "lib/message.ts",
+    "lib/server/limits.ts",
     "lib/server/log.ts",
     "lib/server/members.ts",
-    "lib/server/options.ts",
     "lib/server/room.ts",
     "lib/server/rooms.ts",
     "lib/server/seating.ts",
@@ -137,17 +137,17 @@ const CORE: Record<string, string[]> = {
   "lib/server/rooms.ts": [
     "lib/fault.ts",
     "lib/message.ts",
+    "lib/server/limits.ts",
     "lib/server/log.ts",
-    "lib/server/options.ts",
     "lib/server/outbox.ts",
     "lib/server/room.ts",
   ],
   "lib/server/seating.ts": [
     "lib/fault.ts",
     "lib/message.ts",
+    "lib/server/limits.ts",
     "lib/server/log.ts",
     "lib/server/members.ts",
-    "lib/server/options.ts",
     "lib/server/outbox.ts",
     "lib/server/reading.ts",
     "lib/server/room.ts",
@@ -160,7 +160,9 @@ const CORE: Record<string, string[]> = {
     "lib/server/log.ts",
   ],
   "lib/server/tally.ts": [],
-  "lib/server/told.ts": ["lib/server/options.ts"],
+  "lib/server/told.ts": [
+    "lib/server/limits.ts",
+  ],
 };
 
 Deno.test("The hub, the rooms, the outbox and the logs know no sockets, no dialect and not who uses them", () => {

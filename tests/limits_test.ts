@@ -2,7 +2,7 @@
 
 import { Link } from "../lib/client/link.ts";
 import { Admission, networkOf } from "../lib/server/admission.ts";
-import { DEFAULT_LIMITS } from "../lib/server/options.ts";
+import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
 import { Pace } from "../lib/server/pace.ts";
 import { type Signs, type Verdict, Vigil } from "../lib/server/vigil.ts";
 import { assert, assertEquals, assertMatch } from "./assert.ts";

@@ -5,7 +5,12 @@ import { UsageError } from "../lib/flags.ts";
 import type { Log } from "../lib/server/log.ts";
 import { MemoryLog } from "../lib/server/log.ts";
 import { Metrics } from "../lib/server/metrics.ts";
-import { type Limits, serverOptions } from "../lib/server/options.ts";
+import { type Limits } from "../lib/server/limits.ts";
+import {
+  readArguments,
+  serverOptions,
+  serverSettings,
+} from "../lib/server/options.ts";
 import { VERSION } from "../lib/version.ts";
 import { assert, assertEquals, assertMatch, assertThrows } from "./assert.ts";
 import {

@@ -4,8 +4,8 @@ import {
   readArguments,
 } from "../lib/client/options.ts";
 import { quote, type Source, UsageError } from "../lib/flags.ts";
+import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
 import {
-  DEFAULT_LIMITS,
   readArguments as readServerArguments,
   type ServerOptions,
   serverOptions as optionsOf,

@@ -15,7 +15,7 @@ import {
   type Refusal,
 } from "../lib/message.ts";
 import { LogError, MemoryLog } from "../lib/server/log.ts";
-import { DEFAULT_LIMITS } from "../lib/server/options.ts";
+import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
 import { VERSION } from "../lib/version.ts";
 import { read, type write } from "../lib/wire/json.ts";
 import { assert, assertEquals } from "./assert.ts";

@@ -3,7 +3,7 @@
 import { setImmediate } from "node:timers";
 import { Hub } from "../lib/server/hub.ts";
 import { MemoryLog } from "../lib/server/log.ts";
-import { DEFAULT_LIMITS } from "../lib/server/options.ts";
+import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
 import { Turns } from "../lib/server/outbox.ts";
 import { Session } from "../lib/server/session.ts";
 import { assert, assertEquals } from "./assert.ts";

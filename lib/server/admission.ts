@@ -4,7 +4,7 @@
  */
 
 import ipaddr from "ipaddr.js";
-import type { Limits } from "./options.ts";
+import type { Limits } from "./limits.ts";
 import type { Drop } from "./tally.ts";
 
 /** What binds how many may connect. */

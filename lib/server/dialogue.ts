@@ -18,7 +18,7 @@ import * as json from "../wire/json.ts";
 import * as text from "../wire/text.ts";
 import type { Hub } from "./hub.ts";
 import { type Connection, type Member, tell } from "./members.ts";
-import type { Limits } from "./options.ts";
+import type { Limits } from "./limits.ts";
 import type { Turns } from "./outbox.ts";
 import type { Dialect, Drop } from "./tally.ts";
 

@@ -19,7 +19,7 @@ import {
   tell,
   type Wish,
 } from "./members.ts";
-import type { Limits } from "./options.ts";
+import type { Limits } from "./limits.ts";
 import type { Outbox, Turns } from "./outbox.ts";
 import { Reading } from "./reading.ts";
 import { type Request, type RequestLimits, Requests } from "./requests.ts";

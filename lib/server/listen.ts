@@ -11,7 +11,7 @@ import { Admission, isLoopback, type TurnedAway } from "./admission.ts";
 import { addressOf, bind } from "./bind.ts";
 import { type Greeting, Hub } from "./hub.ts";
 import { type Log, MemoryLog } from "./log.ts";
-import { DEFAULT_LIMITS, type Limits } from "./options.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Turns } from "./outbox.ts";
 import { Session } from "./session.ts";
 import type { Dialect, Tally } from "./tally.ts";

@@ -3,7 +3,7 @@
  * who speaks, and no clock but what it is told.
  */
 
-import type { Limits } from "./options.ts";
+import type { Limits } from "./limits.ts";
 
 /** What binds how fast one may speak. */
 export type PaceLimits = Readonly<Pick<Limits, "rate" | "burst">>;

@@ -6,12 +6,8 @@
 import { getLogger } from "@logtape/logtape";
 import { describe } from "../fault.ts";
 import type { Source } from "../flags.ts";
-import {
-  LIMITS,
-  type Limits,
-  serverOptions,
-  type Settings,
-} from "./options.ts";
+import { LIMITS, type Limits } from "./limits.ts";
+import { serverOptions, type Settings } from "./options.ts";
 import { readSettings, type Told } from "./settings.ts";
 
 const log = getLogger(["chat", "settings"]);

@@ -15,7 +15,7 @@ import {
 } from "../message.ts";
 import type { Origin } from "./log.ts";
 import { type Member, type Members, refusal, tell } from "./members.ts";
-import type { Limits } from "./options.ts";
+import type { Limits } from "./limits.ts";
 import type { Seat } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
 import { cannotRead, type Seating } from "./seating.ts";

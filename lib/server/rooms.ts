@@ -7,7 +7,7 @@ import { getLogger } from "@logtape/logtape";
 import { describe } from "../fault.ts";
 import { type ChatEvent, LOBBY, MAX_LISTED, nameKey } from "../message.ts";
 import type { Log, Origin, Place } from "./log.ts";
-import type { Limits } from "./options.ts";
+import type { Limits } from "./limits.ts";
 import { Batch, type Turns } from "./outbox.ts";
 import { Room, type Said, type Seat, type Unstored } from "./room.ts";
 

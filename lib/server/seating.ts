@@ -7,7 +7,7 @@ import { describe } from "../fault.ts";
 import { nameFault, normalizeName, type Refusal } from "../message.ts";
 import { LogError } from "./log.ts";
 import { type Member, refusal, tell } from "./members.ts";
-import type { Limits } from "./options.ts";
+import type { Limits } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Reading } from "./reading.ts";
 import type { Room, Seat, Start } from "./room.ts";

@@ -11,7 +11,7 @@ import { PEACEFUL } from "../message.ts";
 import { isLoopback } from "./admission.ts";
 import { Dialogue, type Ending } from "./dialogue.ts";
 import type { Hub } from "./hub.ts";
-import type { Limits } from "./options.ts";
+import type { Limits } from "./limits.ts";
 import { Outbox, type Turns } from "./outbox.ts";
 import { Pace } from "./pace.ts";
 import type { Dialect, Drop } from "./tally.ts";

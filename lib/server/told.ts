@@ -1,6 +1,6 @@
 /** Which direct messages have been told: a program that is not sure says one again, and it is told once. */
 
-import type { Limits } from "./options.ts";
+import type { Limits } from "./limits.ts";
 
 /** For how long they are remembered. */
 export type ToldLimits = Readonly<Pick<Limits, "directMemoryMs">>;

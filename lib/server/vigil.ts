@@ -4,7 +4,7 @@
  * it is told.
  */
 
-import type { Limits } from "./options.ts";
+import type { Limits } from "./limits.ts";
 
 /** What binds those who give no sign. */
 export type VigilLimits = Readonly<
