@@ -91,6 +91,10 @@ export class LineReader {
   end(): string[] {
     if (this.overflowed || this.isTls) return [];
     const rest = this.#negotiation.end();
+    if (this.#isTooLong(rest)) {
+      this.overflowed = true;
+      return [];
+    }
     return this.#begunBytes + rest.length > 0 ? [this.#finish(rest)] : [];
   }
 

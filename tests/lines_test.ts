@@ -250,6 +250,16 @@ Deno.test("LineReader keeps a line of 8,192 bytes and gives up one of 8,193", ()
   });
 });
 
+Deno.test("LineReader counts a 255 that might have begun negotiation when the input ends", () => {
+  const [longest, longer] = ["x".repeat(8191), "x".repeat(8192)];
+  assertEquals(read(bytes(longest, 255)).lines, [`${longest}\ufffd`]);
+  assertEquals(read(bytes("a\n", longer, 255)), {
+    lines: ["a"],
+    telnet: false,
+    overflowed: true,
+  });
+});
+
 Deno.test("LineReader does not count the CR of an end of line", () => {
   const longest = "x".repeat(8192);
   for (const cuts of [[], [8192], [8193], [8194]]) {

@@ -23,6 +23,7 @@ Deno.test("deno.json has the tasks, each with the permissions it needs and no mo
     "client",
     "compile",
     "dev",
+    "fuzz",
     "screenshot",
     "server",
     "test",

@@ -253,3 +253,12 @@ Deno.test("Session closes at once when there is nothing to write but the farewel
   await ann.halfClose();
   assertEquals(await ann.rest(), ["-- bye: end of input"]);
 });
+
+Deno.test("Session says of a last line that is a byte too long that it is, and not that all was taken", async () => {
+  await using room = await Room.open();
+  using ann = await room.enter("ann");
+  await ann.send("x".repeat(8192));
+  await ann.send(Uint8Array.of(255));
+  await ann.halfClose();
+  assertEquals(await ann.rest(), ["-- bye: a line has at most 8192 bytes"]);
+});

@@ -191,6 +191,7 @@ export class Session {
       this.#reads++;
       if (count === null) {
         await this.#hear(this.#lines.end());
+        if (this.#lines.overflowed) this.#refuseEndlessLine();
         return PEACEFUL.endOfInput;
       }
       this.#turns.tally.bytesRead += count;
