@@ -1,6 +1,8 @@
 /** The client's link, with servers on real sockets that do what a test tells them to. */
 
+import process from "node:process";
 import { type Link, LinkError, type LinkOptions } from "../lib/client/link.ts";
+import { sleep } from "../lib/client/waiting.ts";
 import { FINAL, LOBBY, PEACEFUL } from "../lib/message.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
 import { connect, Ear, failure, FakeServer } from "./far_end.ts";
@@ -599,4 +601,13 @@ Deno.test("Link.receive() reads no further than it is asked to", async () => {
   while (seq < count) seq += (await arrivals.next()).value?.length ?? 0;
   await writing;
   await arrivals.return(undefined);
+});
+
+Deno.test("sleep() until a moment that has passed is over at once, and nobody is warned", async () => {
+  const warnings: Error[] = [];
+  const warn = (warning: Error) => warnings.push(warning);
+  process.on("warning", warn);
+  await sleep(-1, new AbortController().signal);
+  process.off("warning", warn);
+  assertEquals(warnings, []);
 });

@@ -102,7 +102,8 @@ export function sleep(ms: number, signal: AbortSignal): Promise<void> {
     signal.removeEventListener("abort", done);
     resolve();
   };
-  const timer = setTimeout(done, ms);
+  // The moment may have passed; a negative number would be warned of.
+  const timer = setTimeout(done, Math.max(0, ms));
   signal.addEventListener("abort", done);
   if (signal.aborted) done();
   return promise;
