@@ -520,6 +520,30 @@ Deno.test("Link tells a server that is only slow from a foreign one, and says in
   );
 });
 
+Deno.test("Link loses nothing where a server that was only slow is slow again", async () => {
+  using server = new FakeServer();
+  const { link, ear, visitor } = await fallenBack(server, { welcomeMs: 4000 });
+  link.say("one");
+  link.say("two");
+  assertEquals(await visitor.take(2), ["one", "two"]);
+  await new Bot(visitor).send(welcomeFrame("ann"));
+  assertEquals(await ear.notice(), LATE);
+  visitor.close();
+  link.tell("bob", "psst", "a secret");
+  // Half of the time in which a welcome has to come is waited for it.
+  const { visitor: again } = await server.accept();
+  assertEquals(JSON.parse(await again.line() ?? "").type, "hello");
+  assertEquals(await ear.notice(), NOTICE);
+  assertEquals(
+    (await ear.next(({ refused }) => refused)).label,
+    "a secret",
+  );
+  link.end();
+  assertEquals(await again.take(2), ["one", "two"]);
+  again.close();
+  await ear.end;
+});
+
 Deno.test("Link ends well where a server that is only slow was told nothing before the end", async () => {
   using server = new FakeServer();
   const { link, ear, visitor } = await fallenBack(server);

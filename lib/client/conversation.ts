@@ -23,7 +23,7 @@ import {
 import { write } from "../wire/json.ts";
 import { People } from "./people.ts";
 import { Reading } from "./reading.ts";
-import { type Pending, Said, type Spoken } from "./said.ts";
+import { type Line, type Pending, Said, type Spoken } from "./said.ts";
 
 /** What can be asked of a server in a frame. */
 export type Request = Exclude<Command, { type: "help" }>;
@@ -231,6 +231,11 @@ export class Conversation {
       const show = this.#earlier(room);
       return show.length > 0 ? [{ show }] : [];
     });
+  }
+
+  /** Gives away what is not acknowledged: there is nobody here who would do that. */
+  giveUp(): Line[] {
+    return this.#said.giveUp();
   }
 
   #newId(): string {

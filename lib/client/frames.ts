@@ -24,7 +24,7 @@ import {
   type Turn,
 } from "./dialect.ts";
 import { PlainLines } from "./plain_lines.ts";
-import type { Pending } from "./said.ts";
+import type { Line, Pending } from "./said.ts";
 
 const PING = write({ type: "ping", ref: "" });
 const PONG = write({ type: "pong", ref: "" });
@@ -122,13 +122,16 @@ export class Frames implements Dialect {
       // Whoever has been told the secret has it: it goes with this conversation.
       const { welcomeMs } = this.#options;
       const dialect = new PlainLines(this.#options);
+      const refused = this.#conversation.giveUp().flatMap((line) =>
+        sayPlainly(line, dialect)
+      );
       const arrivals = dialect.takeOver(connection, {
         secret: hello.session ?? frame.trimEnd(),
         answerMs: welcomeMs - (this.#foreignMs ?? 0),
         // What looked like a late welcome may have been somebody's joke: it does not say so for ever.
         frames: () => new Frames(this.#options, welcomeMs / 2),
       }, welcome.foreign);
-      return { arrivals, dialect };
+      return { arrivals: [...arrivals, ...refused], dialect };
     }
     this.#foreignMs = undefined;
     for (const request of this.#conversation.open()) {
@@ -212,6 +215,20 @@ export class Frames implements Dialect {
       if (mayBeForeign) foreign.push(...lines);
     }
   }
+}
+
+/** Says as a line what waited for a welcome that does not come. */
+function sayPlainly({ spoken, label }: Line, lines: Dialect): Arrival[] {
+  const { type, text } = spoken;
+  if (type === "say" && !spoken.action) {
+    lines.say(text, { label });
+    return [];
+  }
+  const reason = "plain text does not have it";
+  return [{
+    show: [{ type: "refused", code: "usage", reason, ref: label }],
+    refused: { reason, text, label },
+  }];
 }
 
 /**

@@ -51,6 +51,13 @@ export class Said {
     return this.#all.filter((line) => !line.isSeen);
   }
 
+  /** Gives away what is not acknowledged, in the order in which it was said: it is not waited for any more. */
+  giveUp(): Line[] {
+    const lines = this.#all.filter((line) => !line.isAcknowledged);
+    for (const { spoken: { ref } } of lines) this.refuse(ref);
+    return lines;
+  }
+
   add(line: Line): void {
     this.#open.set(line.spoken.ref, {
       ...line,
