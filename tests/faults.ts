@@ -56,7 +56,14 @@ export class Network implements Disposable {
   }
 
   async #accept(): Promise<void> {
-    for await (const conn of this.#listener) void this.#connect(conn);
+    for (;;) {
+      try {
+        void this.#connect(await this.#listener.accept());
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource) return;
+        // Somebody has reset the connection before it was accepted.
+      }
+    }
   }
 
   async #connect(near: Deno.Conn): Promise<void> {
@@ -207,11 +214,21 @@ export class Folder implements AsyncDisposable {
 
   /** All that is stored in a room. */
   async stored(room: string): Promise<Message[]> {
+    return (await this.storedInAll([room])).get(room) ?? [];
+  }
+
+  /** All that is stored, by room. */
+  async storedInAll(
+    rooms?: readonly string[],
+  ): Promise<Map<string, Message[]>> {
     const log = await SqliteLog.open(this.path, { historyDays: 0 });
-    const { seq } = await log.open(room);
-    const messages = await log.read(room, { since: 0, limit: seq + 1 });
+    const stored = new Map<string, Message[]>();
+    for (const room of rooms ?? await log.stored(1000)) {
+      const { seq } = await log.open(room);
+      stored.set(room, await log.read(room, { since: 0, limit: seq + 1 }));
+    }
     await log.close();
-    return messages;
+    return stored;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -423,6 +423,24 @@ export class Bot implements Disposable {
     }
   }
 
+  /** Waits until there are only so many members, this one included, in whichever rooms; it has to be in the lobby. */
+  async untilOnly(count: number): Promise<void> {
+    for (;;) {
+      await this.send({ type: "who", room: "lobby" });
+      const members = (await this.until("members")).at(-1)!;
+      if (Number(members["count"]) > count) {
+        // Whoever is still there will be offline some time; what is held for those who may come back, after 10 s.
+        await this.until("left");
+        continue;
+      }
+      // Who is in another room only is a person, and goes with the connection.
+      await this.send({ type: "rooms" });
+      const { rooms } = (await this.until("rooms")).at(-1)!;
+      const [fullest, next] = rooms as { count: number }[];
+      if (fullest?.count === count && !next?.count) return;
+    }
+  }
+
   /** All frames up to the end of the connection. */
   async rest(): Promise<Frame[]> {
     return (await this.visitor.rest()).map((line) => JSON.parse(line));

@@ -113,8 +113,7 @@ async function receiveStrangers(
       }
       strangers += crowd.length;
     }
-    await quitSessions(port);
-    await pair.untilAlone();
+    await untilGone(port);
     return await vitals.untilDescriptors(alone.descriptors);
   };
   const before = await receive(WARM_UP);
@@ -192,14 +191,23 @@ function reset(port: number, pieces: readonly Uint8Array[]): Promise<void> {
   });
 }
 
-/** Frees at once what is held for those who may come back. */
-async function quitSessions(port: number): Promise<void> {
+/** Resolves when only the two are left. */
+async function untilGone(port: number): Promise<void> {
+  // What is held for those who may come back is freed at once.
   for (const session of SECRETS) {
     using bot = await Bot.connect(port);
     await bot.hello({ session });
-    await bot.send({ type: "quit" });
-    await bot.until("bye");
+    await quit(bot);
   }
+  using observer = await Bot.connect(port);
+  await observer.hello();
+  await observer.untilOnly(3);
+  await quit(observer);
+}
+
+async function quit(bot: Bot): Promise<void> {
+  await bot.send({ type: "quit" });
+  await bot.until("bye");
 }
 
 const [ANN, BEA] = ["honest-ann", "honest-bea"];
@@ -251,24 +259,6 @@ class Pair implements Disposable {
   /** Each says something that the other hears, and then the other way round. */
   exchange(): Promise<void> {
     return this.#exchanging = this.#exchanging.then(() => this.#exchange());
-  }
-
-  /** Waits until nobody else is there, in any room. */
-  async untilAlone(): Promise<void> {
-    for (;;) {
-      await this.#bea.send({ type: "who", room: LOBBY });
-      const here = await this.#beaHears((event) => event.type === "members");
-      if (here.type === "members" && here.count > 2) {
-        await this.#beaHears(({ type }) => type === "offline");
-        continue;
-      }
-      // Who is in another room only is a person, who goes with the connection.
-      await this.#bea.send({ type: "rooms" });
-      const there = await this.#beaHears(({ type }) => type === "rooms");
-      if (there.type !== "rooms") continue;
-      const { rooms: [fullest, next] } = there;
-      if (fullest?.count === 2 && !next?.count) return;
-    }
   }
 
   [Symbol.dispose](): void {

@@ -26,6 +26,7 @@ Deno.test("deno.json has the tasks, each with the permissions it needs and no mo
     "fuzz",
     "screenshot",
     "server",
+    "soak",
     "test",
   ]);
   for (const [name, command] of Object.entries(commands)) {
