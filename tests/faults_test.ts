@@ -19,6 +19,7 @@ import {
   Visitor,
 } from "./fixtures.ts";
 import { anySeed, randomFrom } from "./random.ts";
+import { lostOf, tried } from "./reliability.ts";
 
 /** What matters of a message. */
 function lines(messages: readonly Message[] = []): string[] {
@@ -89,6 +90,7 @@ async function surviveFaults(random: () => number): Promise<void> {
   }
   await server.end("SIGTERM");
 
+  let [deliveries, lost] = [0, 0];
   for (const room of rooms) {
     const stored = await folder.stored(room);
     assertEquals(stored.map(({ seq }) => seq), stored.map((_, i) => i + 1));
@@ -105,8 +107,20 @@ async function surviveFaults(random: () => number): Promise<void> {
         assert(seq !== undefined, `${name} ${id}`);
         assertEquals(stored[seq - 1]?.text, text);
       }
+      deliveries += heard[room]?.length ?? 0;
+      lost += lostOf(lines(stored), lines(heard[room]));
+      lost += lostOf(
+        own.map(([, { text }]) => text),
+        stored.filter(({ from }) => from === name).map(({ text }) => text),
+      );
     }
   }
+  tried({
+    what:
+      "Three clients talk in two rooms, while the server is killed and connections are cut at any byte",
+    times: { kills, cuts: network.cuts, deliveries },
+    lost,
+  });
 }
 
 Deno.test("chat-client < file has every line stored once and in order, though the server is killed and connections are cut", async () => {
@@ -138,7 +152,14 @@ Deno.test("chat-client < file has every line stored once and in order, though th
   const expected = texts.map((text, i) => `${i + 1} <bob> ${text}`);
   assertEquals(lines(ann.heard[LOBBY]), expected);
   await server.end("SIGTERM");
-  assertEquals(lines(await folder.stored(LOBBY)), expected);
+  const stored = lines(await folder.stored(LOBBY));
+  assertEquals(stored, expected);
+  tried({
+    what:
+      "chat-client says a file, while the server is killed and its connection is cut",
+    times: { kill: 1, cuts: cutting.cuts, lines: texts.length },
+    lost: lostOf(expected, stored),
+  });
 });
 
 Deno.test("A client that was away while more was said than the log in memory keeps is told what is missing, and reads on", async () => {
@@ -168,13 +189,20 @@ Deno.test("A client that was away while more was said than the log in memory kee
 
   const missing = { from: 11, to: count - kept };
   assertEquals(ann.gaps, [{ type: "gap", room: LOBBY, ...missing }]);
-  assertEquals(
-    lines(ann.heard[LOBBY]!.slice(10)),
-    Array.from({ length: kept + 10 }, (_, i) => missing.to + i + 1)
-      .map((seq) => `${seq} <bob> line ${seq}`),
-  );
+  const heard = lines(ann.heard[LOBBY]!.slice(10));
+  const expected = Array.from(
+    { length: kept + 10 },
+    (_, i) => missing.to + i + 1,
+  ).map((seq) => `${seq} <bob> line ${seq}`);
+  assertEquals(heard, expected);
   await Promise.all([ann.leave(), bob.leave()]);
   await server.end("SIGTERM");
+  tried({
+    what:
+      "A client is away while more is said than a log in memory keeps, and is told what is not kept",
+    times: { messages: count, "not kept": missing.to - missing.from + 1 },
+    lost: lostOf(expected, heard),
+  });
 });
 
 Deno.test("What two connections say with one session and the same ids is stored once, and acknowledged to whoever is left", async () => {
@@ -212,10 +240,15 @@ Deno.test("What two connections say with one session and the same ids is stored 
   const farewell = (await first.rest()).at(-1);
   assertEquals(farewell?.type, "bye");
   await server.end("SIGKILL");
-  assertEquals(
-    lines(await folder.stored(LOBBY)),
-    says.map(({ text }, i) => `${i + 1} <ann> ${text}`),
-  );
+  const stored = lines(await folder.stored(LOBBY));
+  const expected = says.map(({ text }, i) => `${i + 1} <ann> ${text}`);
+  assertEquals(stored, expected);
+  tried({
+    what:
+      "Two connections of one session say the same, and the server is killed",
+    times: { connections: 2, messages: says.length },
+    lost: lostOf(expected, stored),
+  });
 });
 
 testUnless(
@@ -293,12 +326,18 @@ testUnless(
     await server.end("SIGKILL");
     const log = await SqliteLog.open(data, { historyDays: 0 });
     await log.open(LOBBY);
-    const stored = await log.read(LOBBY, { since: 0, limit: 10_000 });
+    const stored = (await log.read(LOBBY, { since: 0, limit: 10_000 }))
+      .map(({ seq, text }) => `${seq} ${text.split(" ")[0]}`);
     await log.close();
-    assertEquals(
-      stored.map(({ seq, text }) => [seq, text.split(" ")[0]]),
-      Array.from({ length: id }, (_, i) => [i + 1, `${i + 1}`]),
-    );
+    const acknowledged = answers.filter(({ type }) => type === "ack")
+      .map(({ id, seq }) => `${seq} ${id}`);
+    assertEquals(acknowledged.length, id);
+    assertEquals(stored, acknowledged);
+    tried({
+      what: "The disk becomes full, has room again, and the server is killed",
+      times: { acknowledged: acknowledged.length, refused: 1 },
+      lost: lostOf(acknowledged, stored),
+    });
   },
 );
 

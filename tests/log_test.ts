@@ -31,6 +31,7 @@ import {
   testUnless,
   without,
 } from "./fixtures.ts";
+import { lostOf, tried } from "./reliability.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -635,14 +636,20 @@ test("SqliteLog has all that it acknowledged when its process was killed, and is
   const { seq } = await log.open("lobby");
   assert(seq >= acknowledged, `${seq} of ${acknowledged}`);
   assertEquals(seq % 3, 0);
-  assertEquals(
-    await texts(log, { since: 0, limit: seq + 1 }),
-    many(seq, (i) => `${i + 1}`),
-  );
+  const stored = await texts(log, { since: 0, limit: seq + 1 });
+  assertEquals(stored, many(seq, (i) => `${i + 1}`));
   assertEquals(
     await append(log, from("a", `${seq}`), from("a", `${seq + 1}`)),
     [`=${seq}`, `${seq + 1}`],
   );
+  tried({
+    what: "A process is killed while it writes to the log on disk",
+    times: { acknowledged },
+    lost: lostOf(
+      many(acknowledged, (i) => `${i + 1}`),
+      stored.slice(0, acknowledged),
+    ),
+  });
 });
 
 test("SqliteLog lets a program end that does not close it", async (folder) => {

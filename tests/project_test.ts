@@ -9,6 +9,7 @@ import {
   SERVER_ARGS,
   SourcesCopy,
 } from "./fixtures.ts";
+import { trialsByFile } from "./reliability.ts";
 
 const read = (file: string) =>
   Deno.readTextFile(new URL(`../${file}`, import.meta.url));
@@ -24,6 +25,7 @@ Deno.test("deno.json has the tasks, each with the permissions it needs and no mo
     "compile",
     "dev",
     "fuzz",
+    "reliability",
     "screenshot",
     "server",
     "soak",
@@ -130,6 +132,16 @@ Deno.test("ARCHITECTURE.md names every file of lib/ and every dependency", async
   for (const name of Object.keys(config.imports)) {
     assert(architecture.includes(name), name);
   }
+});
+
+Deno.test("docs/reliability.md has everything that is tried, and nothing was lost", async () => {
+  const rows = [
+    ...(await read("docs/reliability.md"))
+      .matchAll(/^\| (.+?) +\| +(\d.+?) +\| (\S+) +\|$/gm),
+  ];
+  const named = [...(await trialsByFile()).values()].flat();
+  assertEquals(rows.map(([, what]) => what).sort(), named.sort());
+  for (const [, what, , lost] of rows) assertEquals(lost, "nothing", what);
 });
 
 Deno.test("deno task dev starts the server again when a file changes", async () => {

@@ -22,6 +22,23 @@ export function tried(trial: Trial): void {
   Deno.writeTextFileSync(file, `${JSON.stringify(trial)}\n`, { append: true });
 }
 
+/** What the tests and the programs try, by the files that do. */
+export async function trialsByFile(): Promise<Map<string, string[]>> {
+  const root = new URL("../", import.meta.url);
+  const files = ["scripts/fuzz.ts", "scripts/soak.ts"];
+  for await (const { name } of Deno.readDir(new URL("tests/", root))) {
+    if (name.endsWith("_test.ts")) files.push(`tests/${name}`);
+  }
+  const trials = new Map<string, string[]>();
+  for (const file of files.sort()) {
+    const source = await Deno.readTextFile(new URL(file, root));
+    const named = [...source.matchAll(/tried\(\{\s*what:\s*"([^"]+)"/g)]
+      .map(([, what]) => what!);
+    if (named.length > 0) trials.set(file, named);
+  }
+  return trials;
+}
+
 /** How much of what was said did not come, came twice, or came in another place. */
 export function lostOf(
   said: readonly string[],

@@ -69,27 +69,23 @@ export async function soak(soaking: Soaking): Promise<Outcome> {
   const ledger = new Ledger(random);
   await using folder = await Folder.make();
   using steady = new Network();
-  // From 100 bytes, in the middle of a hello, to 200 KB, and each size as likely as its double. In peace not before a
-  // small crowd's welcome: a name is kept for 10 s for whoever never heard that it was taken.
+  // From 100 bytes, in the middle of a hello, up to where everybody of a crowd has said a lot; and each size as likely
+  // as its double. In peace not before the welcome: a name is kept for 10 s for whoever never heard of it.
   let leastBytes = 100;
+  const mostBytes = 10_000 * soaking.clients;
   using shaky = new Network(() =>
-    Math.floor(leastBytes * (200_000 / leastBytes) ** random())
+    Math.floor(leastBytes * (mostBytes / leastBytes) ** random())
   );
   const flags = ["--data", folder.path, "--log", "json"];
   await using server = new Server([steady, shaky], flags, openServer);
   await server.start();
-  const crowd = new Crowd(soaking, {
-    server,
-    steady,
-    shaky,
-    ledger,
-    random,
-  });
+  const place = { server, steady, shaky, ledger, random };
+  const crowd = new Crowd(soaking, place);
 
   await crowd.gather({ isDeadly: true });
   await server.end("SIGKILL");
   await server.start();
-  leastBytes = 5000;
+  leastBytes = 200 * soaking.clients;
   let leftBytes;
   {
     using vitals = await Vitals.of(server.program);
@@ -135,10 +131,7 @@ class Crowd {
   kills = 0;
   #gatherings = 0;
 
-  constructor(
-    soaking: Soaking,
-    place: Place,
-  ) {
+  constructor(soaking: Soaking, place: Place) {
     this.#soaking = soaking;
     this.#place = place;
   }
