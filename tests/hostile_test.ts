@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { connect } from "node:net";
 import { foreignProtocol } from "../lib/wire/foreign.ts";
 import { assert, assertEquals } from "./assert.ts";
+import { lostOf, tried } from "./reliability.ts";
 import {
   listening,
   noReset,
@@ -153,7 +154,8 @@ class Listener implements Disposable {
   readonly #decoder = new TextDecoder();
   readonly #buffer = new Uint8Array(64 * 1024);
   #begun = "";
-  #heard = 0;
+  /** How many messages have come. */
+  heard = 0;
 
   /** @param message what the speaker says as the message of that number, as others see it */
   constructor(conn: Deno.Conn, message: (i: number) => string) {
@@ -163,10 +165,10 @@ class Listener implements Disposable {
 
   /** Reads until so many messages have come, each of them once and in order. */
   async hear(count: number): Promise<void> {
-    while (this.#heard < count) {
+    while (this.heard < count) {
       const bytes = await soon(
         this.#conn.read(this.#buffer),
-        () => `message ${this.#heard + 1} does not come`,
+        () => `message ${this.heard + 1} does not come`,
       );
       assert(bytes !== null, "the connection has ended");
       const text = this.#buffer.subarray(0, bytes);
@@ -176,7 +178,7 @@ class Listener implements Disposable {
       for (const line of lines) {
         if (!line.startsWith("<")) this.others.push(line);
         // A difference between long texts takes long to be shown.
-        else assert(line === this.#message(++this.#heard), line);
+        else assert(line === this.#message(++this.heard), line);
       }
     }
   }
@@ -240,6 +242,12 @@ Deno.test("Of 500 members 50 never read: they are dropped and told apart, and al
     reasons.sort(),
     [...gone].map((name) => `name=${name} why="reads too slowly"`).sort(),
   );
+  const deliveries = said * listeners.length;
+  tried({
+    what: "Of 500 members 50 never read, until they are dropped",
+    times: { messages: said, deliveries },
+    lost: deliveries - listeners.reduce((sum, { heard }) => sum + heard, 0),
+  });
 });
 
 /** How much memory a process has, in KiB. */
@@ -277,6 +285,9 @@ testUnless(
     const port = await listening(server);
     using ann = await Visitor.connect(port);
     await ann.enter("ann");
+    using bob = await Visitor.connect(port);
+    await bob.enter("bob");
+    const said: string[] = [];
     const hello = JSON.stringify({ type: "hello", v: 1, name: "bot" });
     const texts = [
       "",
@@ -290,6 +301,10 @@ testUnless(
       const some = Array.from({ length: 50 }, async (_, from) => {
         for (let i = from; i < times; i += 50) {
           await hitAndRun(port, texts[i % texts.length]!);
+          if (i % 100 === 0) {
+            said.push(`line ${said.length + 1}`);
+            await ann.send(`${said.at(-1)}\n`);
+          }
         }
       });
       await Promise.all(some);
@@ -298,12 +313,22 @@ testUnless(
       do {
         await ann.send("/who\n");
         here = (await ann.heard()).findLast((line) => line.startsWith("-- "))!;
-      } while (here !== "-- 1 here: ann");
+      } while (here !== "-- 2 here: ann, bob");
       return await memoryOf(server.pid);
     };
     const before = await hitAndRunTimes(10_000);
     const after = await hitAndRunTimes(20_000);
     // Less than 400 bytes of each: a session has several thousand.
     assert(after - before < 8000, `${before} KiB grew to ${after} KiB`);
+    const heard = (await bob.heard()).flatMap((line) =>
+      /^<ann> (.*)$/.exec(line)?.[1] ?? []
+    );
+    assertEquals(heard, said);
+    tried({
+      what:
+        "Two members talk while connections are reset right after they were made",
+      times: { resets: 30_000, messages: said.length },
+      lost: lostOf(said, heard),
+    });
   },
 );
