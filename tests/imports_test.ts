@@ -257,6 +257,14 @@ Deno.test("Only session.ts, listen.ts, metrics.ts and link.ts touch sockets", as
   ]);
 });
 
+Deno.test("pace.ts and vigil.ts know the limits, and no clock", async () => {
+  const clocks = await filesWith(/performance\.|Date\.|setTimeout|setInterval/);
+  for (const file of ["lib/server/pace.ts", "lib/server/vigil.ts"]) {
+    assertEquals(ours(file), ["lib/server/limits.ts"], file);
+    assert(!clocks.includes(file), file);
+  }
+});
+
 Deno.test("Only the entry files print or exit", async () => {
   assertEquals(await filesWith(/\bconsole\.|Deno\.exit/), []);
 });
