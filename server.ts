@@ -46,7 +46,7 @@ async function runServer(args: string[]): Promise<number> {
   onHangup(async () => (await started.promise).again());
   const told = await readSettings(commandLine);
   const options = serverOptions(told.settings);
-  await openLog(Deno.stderr.writable, options.log);
+  await openLog(Deno.stderr, options.log);
   const stopped = stopSignal();
   // prom-client takes 7 MB and 45 ms, compiled 1 MB and 10 ms: only those pay who want metrics.
   const metrics = options.metrics &&

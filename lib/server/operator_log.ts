@@ -19,14 +19,20 @@ const log = getLogger(["chat", "log"]);
 /** How much of the log is kept while it cannot be written, in bytes. */
 const MAX_UNWRITTEN_BYTES = 1024 * 1024;
 
+/** Whether it is too late to say anything more. */
+let isClosing = false;
+
+const LINE_END = new TextEncoder().encode("\n");
+
 /**
- * Sends what is logged to `stream`. Nobody ever waits for it: while nobody reads it, up to 1 MiB are kept, and what
- * comes then is given up, which the log says afterwards.
+ * Writes what is logged to `file`. Nobody ever waits for it: while nobody reads it, up to 1 MiB are kept. What comes
+ * then, and what cannot be written, is given up, which the log says afterwards.
  */
 export async function openLog(
-  stream: WritableStream<Uint8Array>,
+  file: LogFile,
   format: "text" | "json",
 ): Promise<void> {
+  isClosing = false;
   const formatter = format === "json"
     ? getJsonLinesFormatter({ properties: "flatten" })
     : getTextFormatter({
@@ -36,7 +42,7 @@ export async function openLog(
         `${timestamp} ${level} ${message}${properties(record)}`,
     });
   await configure({
-    sinks: { stderr: getStreamSink(new Spool(stream), { formatter }) },
+    sinks: { stderr: getStreamSink(new Spool(file), { formatter }) },
     loggers: [
       { category: "chat", lowestLevel: "info", sinks: ["stderr"] },
       {
@@ -48,31 +54,50 @@ export async function openLog(
   });
 }
 
+/** Where the log is written. As with `Deno.stderr`, fewer bytes may be taken than were given. */
+export interface LogFile {
+  write(bytes: Uint8Array): Promise<number>;
+}
+
 /**
- * Takes everything at once, and writes it when the stream behind takes it: all that waits with one write, as a write
- * for each line would be slower than a crowd comes in.
+ * Takes everything at once, and writes it when the file takes it: all that waits with one write, as a write for each
+ * line would be slower than a crowd comes in.
  */
 class Spool extends WritableStream<Uint8Array> {
-  constructor(behind: WritableStream<Uint8Array>) {
-    const writer = behind.getWriter();
+  constructor(file: LogFile) {
     let waiting: Uint8Array[] = [];
     let waitingBytes = 0;
     let givenUp = 0;
+    let isBroken = false;
     let writing: Promise<void> | undefined;
 
     async function writeAll(): Promise<void> {
       while (waiting.length > 0) {
-        const bytes = concat(waiting);
+        const lines = waiting;
         waiting = [];
         waitingBytes = 0;
-        // A log that cannot be written must not end the conversation, and there is nowhere to say so.
-        await writer.write(bytes).catch(() => {});
-        if (givenUp > 0) {
+        if (!await isWritten(lines)) givenUp += lines.length;
+        else if (givenUp > 0 && !isClosing) {
           log.warn("lines of the log were given up", { lines: givenUp });
+          givenUp = 0;
         }
-        givenUp = 0;
       }
       writing = undefined;
+    }
+
+    /** A log that cannot be written must not end the conversation; perhaps the next line can be written. */
+    async function isWritten(lines: readonly Uint8Array[]): Promise<boolean> {
+      // After a failure, half a line may stand there.
+      let bytes = concat(isBroken ? [LINE_END, ...lines] : lines);
+      try {
+        while (bytes.length > 0) {
+          bytes = bytes.subarray(await file.write(bytes));
+        }
+        isBroken = false;
+      } catch {
+        isBroken = true;
+      }
+      return !isBroken;
     }
 
     super({
@@ -91,6 +116,7 @@ class Spool extends WritableStream<Uint8Array> {
 
 /** Writes what is left of the log, for at most `withinMs`: perhaps nobody reads it. */
 export async function closeLog(withinMs: number): Promise<void> {
+  isClosing = true;
   const { promise: late, resolve } = Promise.withResolvers<void>();
   const timer = setTimeout(resolve, withinMs);
   await Promise.race([dispose(), late]);
