@@ -325,7 +325,7 @@ for (
   });
 }
 
-Deno.test("Whoever is refused and does not go is closed, and no more than so many are told why at a time", async () => {
+Deno.test("Whoever is refused is told why, and no more than so many are waited for until they have gone", async () => {
   await using room = await Room.open({
     maxConnections: 1,
     maxRefusing: 2,
@@ -339,8 +339,11 @@ Deno.test("Whoever is refused and does not go is closed, and no more than so man
       "-- bye: the server is full, it has 1 connection",
     );
   }
+  // Whoever comes then is told, too, and not waited for.
   using third = await room.connect();
-  assertEquals(await third.rest(), []);
+  assertEquals(await third.rest(), [
+    "-- bye: the server is full, it has 1 connection",
+  ]);
 
   // The server has not stopped before all are gone.
   let isStopped = false;
@@ -542,6 +545,24 @@ Deno.test("Whoever takes nothing of what waits is given up, at whichever termina
   await ann.until("[stuck] is offline");
   assertEquals(room.server.tally.drops.stuck, 1);
 });
+
+for (const what of ["what others say", "direct messages"]) {
+  Deno.test(`A queue filled by ${what} stops nobody from giving commands`, async () => {
+    await using room = await Room.open({ maxWaitingBytes: 1e9, partingMs: 1 });
+    using ann = await room.enter("ann");
+    // Nobody reads from this connection.
+    using full = await dial(room, "full");
+    await ann.until("[full] entered room");
+    const command = what === "direct messages" ? "/msg full " : "";
+    await ann.send(`${command}${"x".repeat(1000)}\n`.repeat(10_000));
+    await ann.heard();
+    await full.write(new TextEncoder().encode("/me a\n/nick b\n/me c\n"));
+    assertEquals(
+      (await ann.until("* b c")).filter((line) => !line.includes("xxx")),
+      ["* full a", "[full] is now [b]"],
+    );
+  });
+}
 
 Deno.test("Whoever parts is sent all that was said, however slowly they take it", async () => {
   await using room = await Room.open({ lookMs: 1, maxWaitingBytes: 1e9 });

@@ -80,6 +80,32 @@ Deno.test("chat-server says in one line what is wrong with its flags, and exits 
   }
 });
 
+testUnless(
+  Deno.build.os === "linux" ? undefined : "only Linux has /dev/shm",
+  "chat-server says in its own words that Deno lets it use nothing in /dev, and exits",
+  async () => {
+    const reason = "Deno lets no program use what is in /dev, /proc or /sys";
+    for (
+      const [flags, code, error] of [
+        [
+          ["--data", "/dev/shm/chat"],
+          1,
+          `chat-server: Cannot open the log in /dev/shm/chat: ${reason}`,
+        ],
+        [
+          ["--config", "/dev/stdin"],
+          2,
+          `chat-server: /dev/stdin: it cannot be read: ${reason} (--help tells more)`,
+        ],
+      ] as const
+    ) {
+      await using server = serverProgram("--port", "0", ...flags);
+      const result = { code, out: [], errors: [error] };
+      assertEquals<unknown>(await server.result(), result);
+    }
+  },
+);
+
 Deno.test("chat-server says in one line that a port is in use, or an address not ours, and exits 1", async () => {
   const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   try {
@@ -402,7 +428,8 @@ testUnless(
     await bob.enter("bob");
     const crowd: Visitor[] = [];
     for (let i = 0; i < 150; i++) crowd.push(await Visitor.connect(port));
-    const failure = /error cannot accept connections error=/;
+    const failure =
+      /error cannot accept connections reason="Too many open files/;
     await server.errors.until(failure);
     await ann.send("still here\n");
     await bob.until("<ann> still here");
@@ -411,6 +438,7 @@ testUnless(
     for (const visitor of crowd) visitor.close();
     await last.enter("last");
     await bob.until("[last] entered room");
+    await server.errors.until(/ info connections are accepted again$/);
     last.close();
     server.signal("SIGTERM");
     await server.exit();

@@ -47,7 +47,7 @@ export interface Limits {
   maxPerAddress: number;
   /** Whether the rate and `maxPerAddress` bind connections from this machine, too. Default false. */
   limitLoopback: boolean;
-  /** How many connections that are refused may still be told so at the same time. Default 100. */
+  /** Until how many that were refused have gone is waited at a time. Default 100. */
   maxRefusing: number;
   /** After how much silence a program is asked whether it is there, in ms. Default 30,000. */
   pingMs: number;

@@ -5,6 +5,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { type Address, formatAddress } from "../address.ts";
+import { describe } from "../fault.ts";
 import { VERSION } from "../version.ts";
 import { render } from "../wire/text.ts";
 import { Admission, isLoopback, type TurnedAway } from "./admission.ts";
@@ -165,9 +166,13 @@ export class ChatServer {
 
   async #accept(): Promise<void> {
     let failedAt = -Infinity;
+    let isFailing = false;
     while (!this.#stopping) {
       try {
-        this.#welcome(await this.#listener.accept());
+        const conn = await this.#listener.accept();
+        if (isFailing) log.info("connections are accepted again");
+        isFailing = false;
+        this.#welcome(conn);
       } catch (error) {
         if (this.#stopping) return;
         // Who resets a connection before it is accepted is gone; the next one may be waiting already.
@@ -176,7 +181,8 @@ export class ChatServer {
         // Those who are here go on; who comes waits in the queue of the system.
         const now = performance.now();
         if (now - failedAt > this.#limits.acceptQuietMs) {
-          log.error("cannot accept connections", { error: String(error) });
+          log.error("cannot accept connections", { reason: describe(error) });
+          isFailing = true;
         }
         failedAt = now;
         await pause(this.#limits.acceptPauseMs);
@@ -211,7 +217,7 @@ export class ChatServer {
     );
   }
 
-  /** Tells somebody why there is no room for them; nobody, while too many are being told so. */
+  /** Tells somebody why there is no room for them; where that are many, it does not wait until they have gone. */
   #turnAway(
     conn: Deno.TcpConn,
     remote: Address,
@@ -219,22 +225,30 @@ export class ChatServer {
   ): void {
     this.tally.drop(drop);
     log.info("refused", { address: formatAddress(remote), why: reason });
-    if (this.#refusing.size >= this.#limits.maxRefusing) return conn.close();
-    const told = this.#sayBye(conn, reason).finally(() =>
+    const waits = this.#refusing.size < this.#limits.maxRefusing;
+    const told = this.#sayBye(conn, reason, waits).finally(() =>
       this.#refusing.delete(told)
     );
     this.#refusing.add(told);
   }
 
-  /** As a session parts: what is not read would reset the connection, and take with it what is said. */
-  async #sayBye(conn: Deno.TcpConn, reason: string): Promise<void> {
+  /**
+   * As a session parts: closing with something unread would reset the connection, and may take with it what was said.
+   *
+   * @param waits whether to wait until they have gone
+   */
+  async #sayBye(
+    conn: Deno.TcpConn,
+    reason: string,
+    waits: boolean,
+  ): Promise<void> {
     const timer = setTimeout(() => conn.close(), this.#limits.partingMs);
     try {
       const farewell = render({ type: "bye", reason });
       await conn.write(new TextEncoder().encode(farewell));
       await conn.closeWrite();
       const buffer = new Uint8Array(2048);
-      while (await conn.read(buffer) !== null);
+      while (waits && await conn.read(buffer) !== null);
     } catch {
       // They are gone, or do not go.
     }

@@ -11,7 +11,7 @@ import {
   normalizeName,
   type Refusal,
 } from "../message.ts";
-import type { Batch, Outbox } from "./outbox.ts";
+import { Batch, type Outbox } from "./outbox.ts";
 import type { Room, Seat, Sitter } from "./room.ts";
 
 /** The connection through which a member speaks and hears. */
@@ -152,6 +152,12 @@ export class Members implements Iterable<Member> {
       ? refusal("name-taken", "that name is taken", ref)
       : undefined;
   }
+}
+
+/** Passes on what somebody else says to one member; it is no answer, and they need not have read it to be heard. */
+export function passOn(member: Member, event: ChatEvent): void {
+  for (const [room, seat] of member.seats) room.catchUp(seat);
+  member.connection?.outbox.add(Batch.of(event));
 }
 
 /** Tells one member, after everything that was said before in their rooms. */

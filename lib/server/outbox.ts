@@ -173,7 +173,7 @@ export class Outbox {
   #taken = 0;
   #refusing = false;
   #emptied: PromiseWithResolvers<void> | undefined;
-  /** How many bytes that only this member is told are not written yet, and how many of them were offered. */
+  /** How many bytes of answers are not written yet, and how many of them were offered. */
   #answerBytes = 0;
   #answerBytesOffered = 0;
   #answered: PromiseWithResolvers<void> | undefined;
@@ -208,7 +208,7 @@ export class Outbox {
     if (this.#render) this.#turns.write(this);
   }
 
-  /** Adds an event that only this member is told; a batch of one, if many will be told the same. */
+  /** Adds an event that answers this member; a batch of one, if many will be told the same. */
   tell(event: ChatEvent | Batch): void {
     if (this.#refusing) return;
     const batch = event instanceof Batch ? event : Batch.of(event);
@@ -224,7 +224,7 @@ export class Outbox {
     return this.#waitingBytes + (this.#offered?.length ?? 0);
   }
 
-  /** How many bytes of what only this member is told are not written yet. */
+  /** How many bytes of answers to this member are not written yet. */
   get answerBytes(): number {
     return this.#answerBytes;
   }

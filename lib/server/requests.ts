@@ -14,7 +14,7 @@ import {
   utf8Length,
 } from "../message.ts";
 import type { Origin } from "./log.ts";
-import { type Member, type Members, refusal, tell } from "./members.ts";
+import { type Member, type Members, passOn, refusal, tell } from "./members.ts";
 import type { Limits } from "./limits.ts";
 import type { Seat } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
@@ -160,7 +160,7 @@ export class Requests {
         text,
         time: Date.now(),
       } as const;
-      tell(reached, { ...event, own: false });
+      passOn(reached, { ...event, own: false });
       if (!isProgram) tell(member, { ...event, own: true });
       this.#told.add(session, ref);
     }
