@@ -586,7 +586,9 @@ testUnless(
     await ann.send("still here\n");
     await bob.until("<ann> still here");
     for (const conn of crowd) conn.close();
-    await server.errors.until(/ error metrics cannot be served reason=/);
+    await server.errors.until(
+      / error metrics cannot be served for now reason=/,
+    );
     const isServed = () =>
       endpoint.scrape().then(() => true, (error) => {
         assert(error instanceof TypeError);
@@ -596,6 +598,11 @@ testUnless(
       while (!await isServed());
     };
     await soon(served(), () => "metrics are not served again");
+    assertEquals(
+      server.errors.seen.filter((line) => line.includes("cannot be served"))
+        .length,
+      1,
+    );
   },
 );
 

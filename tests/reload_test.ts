@@ -347,6 +347,36 @@ Deno.test("Reloading.again() reads the settings once what was read before is app
 
 testUnless(
   without("mkfifo"),
+  "Reloading.again() gives up a file that takes too long, and reads it anew when it is asked again",
+  async () => {
+    await using files = await Files.make({ burst: 1 });
+    const commandLine: Source = {
+      get: (name) => name === "config" ? files.config : undefined,
+      label: (name) => name,
+    };
+    const bursts: unknown[] = [];
+    const told = await readSettings(commandLine);
+    const reloading = new Reloading(commandLine, told, {
+      limit: ({ burst }) => void bursts.push(burst),
+      greet() {},
+    }, 50);
+    // Nobody ever writes to it.
+    await Deno.remove(files.config);
+    assertEquals(shellFault('mkfifo "$1"', files.config), undefined);
+    await reloading.again();
+    assertEquals(bursts, []);
+    const fifo = `${files.folder}/fifo`;
+    await Deno.rename(files.config, fifo);
+    await files.configure({ burst: 7 });
+    while (bursts.length === 0) await reloading.again();
+    assertEquals(bursts, [7]);
+    // Whoever waits for it has waited long enough.
+    (await Deno.open(fifo, { write: true })).close();
+  },
+);
+
+testUnless(
+  without("mkfifo"),
   "SIGHUP to a server that is starting has it read its settings again once it has started",
   async () => {
     await using files = await Files.make({});

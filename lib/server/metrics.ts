@@ -37,6 +37,9 @@ const LAG_BUCKETS = [
   ...[0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
 ];
 
+/** How long metrics must have been served before it is news that they cannot be, in ms. */
+const QUIET_MS = 60_000;
+
 /** Measures a server, and serves what it has counted. */
 export class Metrics {
   readonly #address: Address;
@@ -97,17 +100,19 @@ export class Metrics {
   ): Promise<void> {
     const { signal } = this.#closing;
     let http: Deno.HttpServer | undefined = first;
-    let isServed = true;
+    let failedAt = -Infinity;
     while (!signal.aborted) {
       try {
         http ??= serve();
-        if (!isServed) log.info("metrics are served again");
-        isServed = true;
         await http.finished;
       } catch (error) {
-        const reason = describe(error);
-        if (isServed) log.error("metrics cannot be served", { reason });
-        isServed = false;
+        // As long as descriptors are scarce, it fails again and again.
+        const now = performance.now();
+        if (now - failedAt > QUIET_MS) {
+          const reason = describe(error);
+          log.error("metrics cannot be served for now", { reason });
+        }
+        failedAt = now;
         http = undefined;
         await delay(AGAIN_MS, undefined, { signal }).catch(() => {});
       }

@@ -5,7 +5,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import { describe } from "../fault.ts";
-import type { Source } from "../flags.ts";
+import { type Source, UsageError } from "../flags.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { serverOptions, type Settings } from "./options.ts";
 import { readSettings, type Told } from "./settings.ts";
@@ -18,6 +18,9 @@ export interface Changeable {
   greet(motd: readonly string[]): void;
 }
 
+/** How long files may take to be read, in ms: one on a machine that is gone, or a pipe, may take for ever. */
+const PATIENCE_MS = 10_000;
+
 /** The settings of a server that runs. */
 export class Reloading {
   readonly #commandLine: Source;
@@ -26,10 +29,20 @@ export class Reloading {
   readonly #started: Settings;
   /** What it was told last. */
   #told: Told;
+  readonly #patienceMs: number;
   #turn: Promise<void> = Promise.resolve();
 
-  /** @param told what the server was started with */
-  constructor(commandLine: Source, told: Told, server: Changeable) {
+  /**
+   * @param told what the server was started with
+   * @param patienceMs how long it may take to read the settings, in ms
+   */
+  constructor(
+    commandLine: Source,
+    told: Told,
+    server: Changeable,
+    patienceMs: number = PATIENCE_MS,
+  ) {
+    this.#patienceMs = patienceMs;
     this.#commandLine = commandLine;
     this.#server = server;
     this.#started = told.settings;
@@ -46,11 +59,29 @@ export class Reloading {
       return log.info("there is nothing to read again: no --config, no --motd");
     }
     try {
-      this.#apply(await readSettings(this.#commandLine));
+      this.#apply(await this.#read());
     } catch (error) {
       log.error("the settings will not do, nothing is changed", {
         reason: describe(error),
       });
+    }
+  }
+
+  /** @throws {UsageError} also if it takes too long; what is read then comes too late */
+  async #read(): Promise<Told> {
+    const late = Promise.withResolvers<never>();
+    const seconds = this.#patienceMs / 1000;
+    const timer = setTimeout(
+      () => late.reject(new UsageError(`they take more than ${seconds} s`)),
+      this.#patienceMs,
+    );
+    try {
+      return await Promise.race([
+        readSettings(this.#commandLine),
+        late.promise,
+      ]);
+    } finally {
+      clearTimeout(timer);
     }
   }
 
