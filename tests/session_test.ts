@@ -6,8 +6,10 @@ import { MemoryLog } from "../lib/server/log.ts";
 import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
 import { Turns } from "../lib/server/outbox.ts";
 import { Session } from "../lib/server/session.ts";
+import { render } from "../lib/wire/text.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { Room, soon } from "./fixtures.ts";
+import { Reader } from "./house.ts";
 
 const encoder = new TextEncoder();
 const TIMING_MARK = [255, 253, 6];
@@ -189,6 +191,51 @@ Deno.test("Session heeds no further line of who does not take 16 KiB of answers"
       .length,
     300,
   );
+});
+
+Deno.test("Session drops a member for whom more than 96 KiB wait, and nobody for whom as much waits", async () => {
+  const turns = new Turns();
+  const greeting = { server: "here", motd: [] };
+  const hub = await Hub.open(turns, new MemoryLog(), {
+    limits: LIMITS,
+    greeting,
+  });
+  const ann = new Reader(hub, turns);
+  ann.connection.outbox.open(render);
+  await hub.enter(ann.member, { name: "ann", ref: "" });
+  const conn = new FakeConn();
+  // The greeting is taken, and nothing after it.
+  const take = conn.write.bind(conn);
+  conn.write = (bytes) =>
+    conn.writes.length === 0 ? take(bytes) : new Promise(() => {});
+  conn.toRead.push(encoder.encode("/nick slow\n"));
+  const session = new Session(
+    conn as unknown as Deno.Conn,
+    { host: "127.0.0.1", port: 1 },
+    hub,
+    turns,
+    { ...LIMITS, partingMs: 1 },
+  );
+  const running = session.run();
+  while (conn.writes.length < 1) await turn();
+  for (let i = 0; i < 10; i++) await turns.ended();
+  const say = async (bytes: number) => {
+    const text = "x".repeat(bytes - "<ann> \n".length);
+    const said = { type: "say" as const, text, action: false, ref: "" };
+    void hub.handle(ann.member, said);
+    for (let i = 0; i < 3; i++) await turns.ended();
+  };
+  await say(100);
+  for (;;) {
+    const left = 98_304 - session.waitingBytes;
+    if (left === 0) break;
+    await say(left > 1000 ? 500 : left);
+  }
+  assertEquals(hub.count.members, 2);
+  await say(8);
+  assertEquals(hub.count.members, 1);
+  conn.ended.resolve(null);
+  await running;
 });
 
 Deno.test("Session hears ten lines at once from another machine, and all from this one", async () => {

@@ -89,7 +89,7 @@ export class Dialogue {
   /** From now on lines end as telnet wants them to. */
   speakTelnet(): void {
     this.#isTelnet = true;
-    if (this.#entered) this.#open();
+    this.#open();
   }
 
   /** Does what a line asks for; resolves when the next line may be heeded, if that is not at once. */
