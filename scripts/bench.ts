@@ -11,12 +11,20 @@ interface Load {
   /** How many members there are who read, and how many who never do. */
   readers: number;
   deaf: number;
-  /** How many messages there are in all, and a second. */
+  /** How many messages are said first, as fast as they go: they fill what the system keeps for who does not read. */
+  before: number;
+  /** How many are measured, and how many of them are said a second. */
   messages: number;
   rate: number;
   /** How long each is, in bytes. */
   bytes: number;
 }
+
+/** The system keeps some 4 MB for a connection that is not read, so that all are dropped while it is measured. */
+const PACED = { before: 3500, messages: 1500, rate: 100, bytes: 1000 };
+
+/** How many times longer deliveries may take. */
+const GOAL = 2;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -38,10 +46,8 @@ async function main(args: readonly string[]): Promise<void> {
   }, args);
   if ("print" in parsed) return console.log(parsed.print);
 
-  // In so many messages, who never reads has got more than the system takes for them, and is dropped.
-  const load = { messages: 6000, rate: 250, bytes: 1000 };
   // With the speaker they are 500; of more, nobody would be told who is dropped.
-  const all: Load = { readers: 449, deaf: 0, ...load };
+  const all: Load = { readers: 449, deaf: 0, ...PACED };
   const some: Load = { ...all, deaf: 50 };
   const times: [number[], number[]] = [[], []];
   for (let round = 1; round <= parsed.values.rounds; round++) {
@@ -54,20 +60,25 @@ async function main(args: readonly string[]): Promise<void> {
         } never read: ` +
           `p99 ${p99.toFixed(1)} ms, ${dropped} dropped`,
       );
+      if (dropped !== each.deaf) {
+        throw new Error(`not all who never read were dropped: ${dropped}`);
+      }
     }
   }
   const [without, withDeaf] = times.map(median);
+  const ratio = withDeaf! / without!;
   console.log(
     `\nThe 99th percentile of delivery times of ${all.readers} members, while ${some.deaf} more who never read are dropped: ` +
       `${
-        (withDeaf! / without!).toFixed(2)
-      }x of what it is without them (goal: at most 2x)`,
+        ratio.toFixed(2)
+      }x of what it is without them (goal: at most ${GOAL}x)`,
   );
+  if (ratio > GOAL) throw new Error("the goal is missed");
 }
 
 /** Starts a server, has its members talk, and says how long deliveries took, in ms, and how many were dropped. */
 async function measure(
-  { readers, deaf, messages, rate, bytes }: Load,
+  { readers, deaf, before, messages, rate, bytes }: Load,
 ): Promise<{ p99: number; dropped: number }> {
   const server = new Deno.Command(Deno.execPath(), {
     args: [
@@ -91,17 +102,24 @@ async function measure(
     const gone = new Set<string>();
     const hearing: Promise<void>[] = [];
     for (let i = 1; i <= readers; i++) {
-      hearing.push(hear(await enter(`m${i}`), messages, times, gone));
+      const conn = await enter(`m${i}`);
+      hearing.push(hear(conn, before + messages, times, gone));
     }
     const speaker = await enter("speaker");
     const padding = "x".repeat(bytes - 20);
+    const say = async () => {
+      const now = performance.now().toFixed(3);
+      await speaker.write(encoder.encode(`${now} ${padding}\n`));
+    };
+    for (let i = 0; i < before; i++) await say();
+    while (times.length < before * readers) await pause(10);
+    times.length = 0;
+    gone.clear();
     const startedAt = performance.now();
     for (let i = 0; i < messages; i++) {
       const waitMs = startedAt + i * 1000 / rate - performance.now();
-      if (waitMs > 1) await new Promise((done) => setTimeout(done, waitMs));
-      await speaker.write(
-        encoder.encode(`${performance.now().toFixed(3)} ${padding}\n`),
-      );
+      if (waitMs > 1) await pause(waitMs);
+      await say();
     }
     await Promise.all(hearing);
     times.sort((a, b) => a - b);
@@ -136,6 +154,10 @@ async function hear(
       } else if (line.endsWith("is offline")) gone.add(line);
     }
   }
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((done) => setTimeout(done, ms));
 }
 
 async function portOf(stdout: ReadableStream<Uint8Array>): Promise<number> {
