@@ -234,6 +234,8 @@ Deno.test("Session drops a member for whom more than 96 KiB wait, and nobody for
   assertEquals(hub.count.members, 2);
   await say(8);
   assertEquals(hub.count.members, 1);
+  // What was offered, and why; the rest takes no memory any more.
+  assert(session.waitingBytes < 300, `${session.waitingBytes}`);
   conn.ended.resolve(null);
   await running;
 });
