@@ -564,6 +564,25 @@ for (const what of ["what others say", "direct messages"]) {
   });
 }
 
+Deno.test("What a program has missed stops it from giving commands no more than what is said now", async () => {
+  const house = await House.open();
+  const ann = await house.enter("ann");
+  for (let i = 0; i < 100; i++) house.say(ann, "x".repeat(500));
+  await house.settle();
+  // The welcome is taken, and the first page is not.
+  const reader = house.arrive();
+  const write = reader.write.bind(reader);
+  reader.write = (bytes) => {
+    reader.isStuck = reader.writes.length > 0;
+    return write(bytes);
+  };
+  const since = { lobby: { seq: 0 } };
+  const bot = await house.program({ since }, { reader });
+  await house.settle();
+  assert(bot.writes.at(-1)!.length > 10_000);
+  assertEquals(bot.connection.outbox.answerBytes, 0);
+});
+
 Deno.test("Whoever parts is sent all that was said, however slowly they take it", async () => {
   await using room = await Room.open({ lookMs: 1, maxWaitingBytes: 1e9 });
   using ann = await room.enter("ann");

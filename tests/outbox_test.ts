@@ -339,6 +339,26 @@ Deno.test("Outbox.answered() waits for the answers, and not for what everybody i
   assertEquals(stuck.taken, "to all\na\nb\n");
 });
 
+Deno.test("Outbox.answered() waits for pages, which are no answers", async () => {
+  const turns = new Turns();
+  const stuck = new StuckSink();
+  const { outbox } = outboxOn(stuck, turns);
+  outbox.open(countingRender().render);
+  outbox.turnPage(Batch.of(said("page")));
+  outbox.tell(said("a"));
+  assertEquals(outbox.answerBytes, 2);
+  await turns.ended();
+  let answered = false;
+  const waiting = outbox.answered().then(() => answered = true);
+  outbox.turnPage(Batch.of(said("next")));
+  await stuck.take(7);
+  await turns.ended();
+  assertEquals([answered, outbox.answerBytes], [false, 0]);
+  await stuck.take(5);
+  await waiting;
+  assertEquals(stuck.taken, "page\na\nnext\n");
+});
+
 Deno.test("Outbox.answered() resolves when the sink fails or nothing more is taken", async () => {
   for (const how of ["fail", "end", "cut"] as const) {
     const turns = new Turns();

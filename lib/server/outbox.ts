@@ -176,6 +176,9 @@ export class Outbox {
   /** How many bytes of answers are not written yet, and how many of them were offered. */
   #answerBytes = 0;
   #answerBytesOffered = 0;
+  /** The same of pages that nobody has asked for. */
+  #pageBytes = 0;
+  #pageBytesOffered = 0;
   #answered: PromiseWithResolvers<void> | undefined;
 
   constructor(sink: Sink, turns: Turns, options: OutboxOptions) {
@@ -212,11 +215,15 @@ export class Outbox {
   tell(event: ChatEvent | Batch): void {
     if (this.#refusing) return;
     const batch = event instanceof Batch ? event : Batch.of(event);
-    if (this.#render) {
-      this.#answerBytes +=
-        batch.bytes(this.#render, 0, batch.length, this).length;
-    }
+    this.#answerBytes += this.#bytesOf(batch);
     this.add(batch);
+  }
+
+  /** Adds a page of what others have said, which is waited for like an answer. */
+  turnPage(page: Batch): void {
+    if (this.#refusing) return;
+    this.#pageBytes += this.#bytesOf(page);
+    this.add(page);
   }
 
   /** How many bytes wait to be written, those that the sink was offered included. */
@@ -229,9 +236,9 @@ export class Outbox {
     return this.#answerBytes;
   }
 
-  /** Resolves when all of them are written, or never will be. */
+  /** Resolves when all of them are written, and all pages, or never will be. */
   async answered(): Promise<void> {
-    if (this.#answerBytes === 0 || this.#refusing) return;
+    if (this.#isAnswered || this.#refusing) return;
     this.#answered ??= Promise.withResolvers();
     await this.#answered.promise;
   }
@@ -282,6 +289,7 @@ export class Outbox {
       const [messages, since] = [this.#waitingMessages, this.#waitingSince];
       this.#forgetBytes();
       this.#answerBytesOffered = this.#answerBytes;
+      this.#pageBytesOffered = this.#pageBytes;
       this.#offer(bytes, messages, since);
     } else if (this.#stretches.length === 0) {
       this.#emptied?.resolve();
@@ -304,7 +312,8 @@ export class Outbox {
       }
       if (messages > 0) tally.deliver(messages, saidAt);
       this.#answerBytes -= this.#answerBytesOffered;
-      if (this.#answerBytes === 0) this.#endWaiting();
+      this.#pageBytes -= this.#pageBytesOffered;
+      if (this.#isAnswered) this.#endWaiting();
     } catch {
       // The connection is gone. Whoever reads from it learns the same, and says why.
       this.#forget();
@@ -314,6 +323,16 @@ export class Outbox {
     if (this.#stretches.length + this.#waiting.length > 0) {
       this.#turns.write(this);
     } else this.#emptied?.resolve();
+  }
+
+  get #isAnswered(): boolean {
+    return this.#answerBytes + this.#pageBytes === 0;
+  }
+
+  /** How much it is to write; nothing as long as it is not known how. */
+  #bytesOf(batch: Batch): number {
+    if (!this.#render) return 0;
+    return batch.bytes(this.#render, 0, batch.length, this).length;
   }
 
   #forget(): void {

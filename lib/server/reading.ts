@@ -105,7 +105,7 @@ export class Reading {
       }
       seat.behind = messages.at(-1)?.seq ?? head;
       seat.resumes = true;
-      outbox.tell(Batch.of(...messages.map(asEvent)));
+      outbox.turnPage(Batch.of(...messages.map(asEvent)));
     };
     while (seat.behind !== undefined && isThere() && !room.goLive(seat)) {
       // If they have read all of it, something is being said just now.
