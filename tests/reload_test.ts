@@ -7,6 +7,7 @@ import { assert, assertEquals } from "./assert.ts";
 import { noDesk } from "./desk.ts";
 import {
   listening,
+  noReset,
   Program,
   SERVER_ARGS,
   serverProgram,
@@ -346,7 +347,8 @@ Deno.test("Reloading.again() reads the settings once what was read before is app
 });
 
 testUnless(
-  without("mkfifo"),
+  without("mkfifo") ??
+    (noReset && "before 2.9, Deno does nothing else while it opens a pipe"),
   "Reloading.again() gives up a file that takes too long, and reads it anew when it is asked again",
   async () => {
     await using files = await Files.make({ burst: 1 });
@@ -371,7 +373,7 @@ testUnless(
     while (bursts.length === 0) await reloading.again();
     assertEquals(bursts, [7]);
     // Whoever waits for it has waited long enough.
-    (await Deno.open(fifo, { write: true })).close();
+    assertEquals(shellFault('echo > "$1"', fifo), undefined);
   },
 );
 

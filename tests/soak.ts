@@ -192,6 +192,9 @@ class Crowd {
     burdens.catch(end);
     try {
       await Promise.all(all(TALKERS));
+    } catch (error) {
+      const words = server.program.errors.seen.slice(-5).join("\n");
+      throw new Error(`the server has said last:\n${words}`, { cause: error });
     } finally {
       end();
     }
