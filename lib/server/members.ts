@@ -156,14 +156,18 @@ export class Members implements Iterable<Member> {
 
 /** Passes on what somebody else says to one member; it is no answer, and they need not have read it to be heard. */
 export function passOn(member: Member, event: ChatEvent): void {
-  for (const [room, seat] of member.seats) room.catchUp(seat);
+  catchUp(member);
   member.connection?.outbox.add(Batch.of(event));
 }
 
 /** Tells one member, after everything that was said before in their rooms. */
 export function tell(member: Member, event: ChatEvent | Batch): void {
-  for (const [room, seat] of member.seats) room.catchUp(seat);
+  catchUp(member);
   member.connection?.outbox.tell(event);
+}
+
+function catchUp(member: Member): void {
+  for (const [room, seat] of member.seats) room.catchUp(seat);
 }
 
 /** What is told to whoever asked for something that is not done. */
