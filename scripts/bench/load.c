@@ -14,12 +14,18 @@
  *   programs=N   how many of the members speak chat-server's JSON, evenly spread
  *   idle=N       how many more are in other rooms, where nobody talks
  *   rooms=N      how many other rooms those are
+ *   deaf=N       how many more come in and never read
+ *   before=N     how many messages the first member sends before anything is measured, some at a time: they fill what
+ *                the system keeps for who does not read
+ *   apart=N      how many ms apart they come, five at a time; 1, if it is not said
+ *   patience=N   for how many s nothing may come until what is missing is taken for lost; 10, if it is not said
  *
  * PID is the server's, whose processor time and memory are read from /proc. A message is `^`, the nanosecond at which
  * it was sent in 16 hexadecimal digits, and filling; whatever a server writes around it is skipped. What is measured
  * begins once everybody hears everybody, and is quiet: before it, the first member calls until all the others have
  * heard it. Prints one JSON object: what was sent, delivered and expected, for how many s, quantiles of the time of
- * delivery in ms, the processor time of the server in s, and its memory in bytes before anything was said.
+ * delivery in ms, the processor time of the server in s, its memory in bytes before anything was said, and how many of
+ * the deaf it has dropped: whose connections end, once it is looked what is left in them.
  * Exits 1, and says why on stderr, if it cannot measure; a message that does not arrive is counted, and no error.
  */
 #define _GNU_SOURCE
@@ -37,17 +43,18 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { DIGITS = 16, MARK = 1 + DIGITS, EVENTS = 1024, READ = 256 * 1024, CHUNK = 16 * 1024, LONGEST = 4096 };
+enum { DIGITS = 16, MARK = 1 + DIGITS, EVENTS = 1024, READ = 256 * 1024, CHUNK = 16 * 1024, LONGEST = 4096, AT_A_TIME = 50 };
 
 #define SECOND 1000000000ull
-/* How long nothing may come until it is quiet, and until what is missing is taken for lost. */
+/* How long nothing may come until it is quiet. */
 #define QUIET (SECOND / 2)
-#define LOST (10 * SECOND)
+/* How long it is listened for what should not come, once all has come that should. */
+#define MORE (SECOND / 10)
 /* How long everything before the measurement may take. */
 #define PATIENCE (60 * SECOND)
 
 typedef struct {
-    int fd, is_program, is_closed, watches_output;
+    int fd, is_program, is_deaf, is_closed, watches_output;
     char carry[MARK]; /* the begin of a mark whose end has not come */
     int carried;
     int heard_call;
@@ -58,16 +65,16 @@ typedef struct {
 } Member;
 
 static struct {
-    long members, senders, messages, rate, seconds, bytes, programs, idle, rooms;
-} load = {.members = 100, .bytes = 64};
+    long members, senders, messages, rate, seconds, bytes, programs, idle, rooms, deaf, before, apart, patience;
+} load = {.members = 100, .bytes = 64, .apart = 1, .patience = 10};
 static int is_irc;
 static int port, pid;
 
-static Member *all;       /* those of the room, then the idle ones */
+static Member *all;       /* those of the room, then the idle ones, then the deaf */
 static long count;
 static int epoll;
-static int is_measuring;
-static long calls_heard, deliveries, expected, sent, closed;
+static int is_measuring, is_timing;
+static long calls_heard, deliveries, expected, sent, closed, dropped;
 static uint64_t heard_at;
 static uint32_t *times;   /* of delivery, in us */
 static long timed, times_size;
@@ -90,16 +97,11 @@ static uint64_t now(void) {
 
 /* The server's processor time, in s, all of its threads included. */
 static double processor_time(void) {
-    char path[64], line[1024];
-    snprintf(path, sizeof path, "/proc/%d/stat", pid);
-    FILE *file = fopen(path, "r");
-    if (!file || !fgets(line, sizeof line, file)) fail(path);
-    fclose(file);
-    unsigned long user, system;
-    char *after_name = strrchr(line, ')');
-    if (!after_name || sscanf(after_name + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &user, &system) != 2)
+    clockid_t clock;
+    struct timespec time;
+    if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) < 0)
         give_up("cannot read the server's processor time");
-    return (double)(user + system) / sysconf(_SC_CLK_TCK);
+    return time.tv_sec + time.tv_nsec / (double)SECOND;
 }
 
 /* The server's resident memory, in bytes. */
@@ -122,7 +124,8 @@ static void watch(Member *member, int operation, int output) {
 static void lose(Member *member) {
     member->is_closed = 1;
     close(member->fd);
-    closed++;
+    if (member->is_deaf) dropped++;
+    else closed++;
 }
 
 static void flush(Member *member) {
@@ -215,9 +218,10 @@ static void hear(Member *member) {
     if (length < 0 && errno == EAGAIN) return;
     if (length <= 0) return lose(member);
     heard_at = now();
+    if (member->is_deaf) return;
     char *end = buffer + MARK + length, *mark;
     member->carried = 0;
-    if (is_measuring && load.rate == 0) {
+    if (is_measuring && !is_timing) {
         /* As fast as it goes, they are only counted: to read each takes longer than C takes to send it. */
         for (from = buffer + MARK; from < end; from++) deliveries += *from == '^';
         return;
@@ -259,6 +263,8 @@ static void enter(Member *member, long index) {
     if (connect(member->fd, (struct sockaddr *)&address, sizeof address) < 0) fail("connect");
     setsockopt(member->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
     member->is_program = other < 0 && load.programs > 0 && (index + 1) * load.programs / load.members > index * load.programs / load.members;
+    member->is_deaf = other >= load.idle;
+    if (member->is_deaf) return;
     watch(member, EPOLL_CTL_ADD, 0);
     if (is_irc) {
         snprintf(line, sizeof line, "NICK m%ld\r\nUSER m 0 * :m\r\nJOIN #", index);
@@ -280,14 +286,15 @@ static void enter(Member *member, long index) {
 static void enter_all(void) {
     for (long i = 0; i < count; i++) {
         enter(&all[i], i);
-        if (i % 5 == 4) live(now() + SECOND / 1000);
+        if (i % 5 < 4) continue;
+        for (uint64_t until = now() + load.apart * SECOND / 1000; now() < until;) live(until);
     }
 }
 
-static void wait_for_quiet(uint64_t give_up_at) {
+static void wait_for_quiet(uint64_t quiet, uint64_t give_up_at) {
     heard_at = now();
-    while (now() < heard_at + QUIET) {
-        live(heard_at + QUIET);
+    while (now() < heard_at + quiet) {
+        live(heard_at + quiet);
         if (now() > give_up_at) give_up("it does not get quiet");
     }
 }
@@ -314,8 +321,30 @@ static void gather(void) {
         live(now() + SECOND);
         if (now() > give_up_at) give_up("the last call is not heard by all");
     }
-    wait_for_quiet(give_up_at);
+    wait_for_quiet(QUIET, give_up_at);
     if (closed > 0) give_up("the server has closed connections");
+}
+
+/* The first member talks until all is heard; nothing of it is counted. More at a time would be too much to read. */
+static void fill(void) {
+    uint64_t give_up_at = now() + PATIENCE;
+    is_measuring = 1;
+    while (sent < load.before) {
+        all[0].unsaid = load.before - sent < AT_A_TIME ? load.before - sent : AT_A_TIME;
+        talk(&all[0]);
+        while (all[0].unsaid > 0 || deliveries < expected) {
+            live(now() + SECOND);
+            if (closed > 0) give_up("the server has closed connections");
+            if (now() > give_up_at) give_up("what is said before is not heard by all");
+        }
+    }
+    sent = expected = deliveries = 0;
+}
+
+/* Reads what is left for the deaf. Whoever is still a member has no end of it. */
+static void look_for_dropped(void) {
+    for (long i = count - load.deaf; i < count; i++) watch(&all[i], EPOLL_CTL_ADD, 0);
+    wait_for_quiet(QUIET, now() + PATIENCE);
 }
 
 static int compare(const void *a, const void *b) {
@@ -336,6 +365,8 @@ static void read_arguments(int argc, char **argv) {
         {"members", &load.members}, {"senders", &load.senders}, {"messages", &load.messages},
         {"rate", &load.rate},       {"seconds", &load.seconds}, {"bytes", &load.bytes},
         {"programs", &load.programs}, {"idle", &load.idle},     {"rooms", &load.rooms},
+        {"deaf", &load.deaf},       {"before", &load.before},   {"patience", &load.patience},
+        {"apart", &load.apart},
     };
     if (argc < 3) give_up("usage: load PORT PID [NAME=VALUE]...");
     port = atoi(argv[1]);
@@ -368,18 +399,20 @@ int main(int argc, char **argv) {
     getrlimit(RLIMIT_NOFILE, &files);
     files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
-    count = load.members + load.idle;
+    count = load.members + load.idle + load.deaf;
     if (!(all = calloc(count, sizeof *all))) fail("calloc");
     if ((epoll = epoll_create1(0)) < 0) fail("epoll_create1");
 
     enter_all();
     gather();
     long at_rest = memory();
+    if (load.before > 0) fill();
 
     long planned = load.rate > 0 ? load.rate * load.seconds : load.senders * load.messages;
     times_size = planned * load.members;
     if (!(times = malloc((times_size + 1) * sizeof *times))) fail("malloc");
     is_measuring = 1;
+    is_timing = load.rate > 0;
     double processor_before = processor_time();
     uint64_t begun_at = now();
     for (long i = 0; load.rate == 0 && i < load.senders; i++) {
@@ -396,13 +429,16 @@ int main(int argc, char **argv) {
             say(member);
             flush(member);
         }
-        if (now() > heard_at + LOST) break;
+        if (now() > heard_at + load.patience * SECOND) break;
     }
     double seconds = (double)(heard_at - begun_at) / SECOND;
     double processor_seconds = processor_time() - processor_before;
+    wait_for_quiet(MORE, now() + PATIENCE);
+    long closed_meanwhile = closed;
+    if (load.deaf > 0) look_for_dropped();
     qsort(times, timed, sizeof *times, compare);
     printf("{\"members\":%ld,\"sent\":%ld,\"expected\":%ld,\"deliveries\":%ld,\"closed\":%ld,\"seconds\":%.6f,"
-           "\"p50\":%.3f,\"p99\":%.3f,\"max\":%.3f,\"processorSeconds\":%.2f,\"memory\":%ld}\n",
-           load.members, sent, expected, deliveries, closed, seconds,
-           quantile(0.5), quantile(0.99), quantile(1), processor_seconds, at_rest);
+           "\"p50\":%.3f,\"p99\":%.3f,\"max\":%.3f,\"processorSeconds\":%.6f,\"memory\":%ld,\"dropped\":%ld}\n",
+           load.members, sent, expected, deliveries, closed_meanwhile, seconds,
+           quantile(0.5), quantile(0.99), quantile(1), processor_seconds, at_rest, dropped);
 }
