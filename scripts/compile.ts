@@ -4,11 +4,11 @@
  * what is used goes in), then compiles the bundle with the permissions it needs. Where Deno's runtime cannot be
  * downloaded from Deno's own site, Linux x64 takes compiler and runtime from npm.
  *
- * What is made is moved to dist/ only when both are whole.
+ * What is made is moved to where it belongs only when both are whole.
  */
 
 import { fileURLToPath } from "node:url";
-import { failure, oneOf, parseFlags } from "../lib/flags.ts";
+import { failure, oneOf, parseFlags, text } from "../lib/flags.ts";
 
 /** A step failed; the message says which and why, in one line. */
 export class CompileError extends Error {
@@ -74,8 +74,8 @@ const FROM_NPM = {
 async function main(args: readonly string[]): Promise<void> {
   const parsed = parseFlags({
     name: "deno task compile",
-    usage: "[--target TARGET]",
-    about: "Compiles chat-server and chat-client to dist/.",
+    usage: "[options]",
+    about: "Compiles chat-server and chat-client to single executables.",
     maxOperands: 0,
     flags: {
       target: {
@@ -84,10 +84,16 @@ async function main(args: readonly string[]): Promise<void> {
         help: "the platform that they are to run on",
         read: oneOf(...TARGETS),
       },
+      out: {
+        argument: "DIR",
+        default: "dist",
+        help: "the folder that they are put into",
+        read: text,
+      },
     },
   }, args);
   if ("print" in parsed) return console.log(parsed.print);
-  const { target } = parsed.values;
+  const { target, out } = parsed.values;
 
   const workshop = await Deno.makeTempDir({ dir: ".", prefix: ".compile-" });
   const cleanUp = () => Deno.removeSync(workshop, { recursive: true });
@@ -98,11 +104,11 @@ async function main(args: readonly string[]): Promise<void> {
   Deno.addSignalListener("SIGINT", interrupted);
   try {
     await compileAll(target, workshop);
-    await Deno.mkdir("dist", { recursive: true });
+    await Deno.mkdir(out, { recursive: true });
     for (const { name } of EXECUTABLES) {
       const file = fileName(name, target);
-      await Deno.rename(`${workshop}/${file}`, `dist/${file}`);
-      console.log(`dist/${file}`);
+      await Deno.rename(`${workshop}/${file}`, `${out}/${file}`);
+      console.log(`${out}/${file}`);
     }
   } finally {
     Deno.removeSignalListener("SIGINT", interrupted);
