@@ -12,18 +12,36 @@ export interface Result {
   ratio?: number;
   /** Why it was not measured, or was not able to carry the load. */
   skipped?: string;
+  /** Of chat-server, where the row has a goal that this is compared with. */
+  goal?: Verdict;
 }
+
+/** Whether what was to be reached was reached. */
+export type Verdict = "met" | "missed";
 
 /** One load, and what came of it. */
 export interface Row {
   id: string;
   /** What is measured, for people: `1,000 members, 500 messages/s: p99 of delivery time`. */
   title: string;
-  unit: "million deliveries/s" | "ms" | "us" | "MB";
+  unit: "million deliveries/s" | "ms" | "us" | "MB" | "x";
   better: "more" | "less";
   /** What chat-server is to reach, in words: `at least 1.5x the C program`. */
   goal?: string;
   results: Result[];
+  /** What has to be known to compare them, such as who had less to carry; a sentence each. */
+  notes: string[];
+}
+
+/** What all features together cost in one row. */
+export interface Feature {
+  /** The `id` of the row. */
+  row: string;
+  /** The median with them over that without. */
+  ratio: number;
+  /** In words: `at most 1.15x`. */
+  limit: string;
+  goal: Verdict;
 }
 
 /** The cost of a delivery in rooms of one size. */
@@ -44,5 +62,7 @@ export interface Results {
   machine: string;
   rounds: number;
   rows: Row[];
+  /** chat-server with `--data`, metrics and two dialects, over the same without. */
+  features: Feature[];
   growth: Growth[];
 }
