@@ -27,6 +27,7 @@
  * delivery in ms, the processor time of the server in s, its memory in bytes before anything was said, and how many of
  * the deaf it has dropped: whose connections end, once it is looked what is left in them.
  * Exits 1, and says why on stderr, if it cannot measure; a message that does not arrive is counted, and no error.
+ * `begun` is when what is measured began, in s of CLOCK_MONOTONIC.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -437,8 +438,8 @@ int main(int argc, char **argv) {
     long closed_meanwhile = closed;
     if (load.deaf > 0) look_for_dropped();
     qsort(times, timed, sizeof *times, compare);
-    printf("{\"members\":%ld,\"sent\":%ld,\"expected\":%ld,\"deliveries\":%ld,\"closed\":%ld,\"seconds\":%.6f,"
+    printf("{\"begun\":%.6f,\"members\":%ld,\"sent\":%ld,\"expected\":%ld,\"deliveries\":%ld,\"closed\":%ld,\"seconds\":%.6f,"
            "\"p50\":%.3f,\"p99\":%.3f,\"max\":%.3f,\"processorSeconds\":%.6f,\"memory\":%ld,\"dropped\":%ld}\n",
-           load.members, sent, expected, deliveries, closed_meanwhile, seconds,
+           (double)begun_at / SECOND, load.members, sent, expected, deliveries, closed_meanwhile, seconds,
            quantile(0.5), quantile(0.99), quantile(1), processor_seconds, at_rest, dropped);
 }
