@@ -25,6 +25,7 @@ Deno.test("deno.json has the tasks, each with the permissions it needs and no mo
     "compile",
     "dev",
     "fuzz",
+    "profile",
     "reliability",
     "screenshot",
     "server",
