@@ -26,6 +26,11 @@ export const REFUSE_TIMING_MARK: Uint8Array = Uint8Array.of(
   TIMING_MARK,
 );
 
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** What has begun before anything has come: an empty array of its own would take 200 bytes in each reader. */
+const NOTHING = new Uint8Array();
+
 /**
  * Cuts what a connection sends into clean lines; in whichever pieces the bytes come, the lines are the same.
  *
@@ -36,7 +41,7 @@ export class LineReader {
   telnet = false;
   /** How often the other side has asked for a timing mark. */
   get timingMarks(): number {
-    return this.#negotiation.timingMarks;
+    return this.#negotiation?.timingMarks ?? 0;
   }
 
   /** True once the input has turned out to begin as TLS does; everything after is ignored. */
@@ -47,11 +52,11 @@ export class LineReader {
   /** How long a line may get without an end, in bytes. */
   maxBytes: number;
 
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  readonly #negotiation = new Negotiation();
+  /** As soon as there may be any. */
+  #negotiation: Negotiation | undefined;
   /** How many of the first bytes are those of TLS; none is looked at any more once one is not. */
   #tlsBytes: number | undefined = 0;
-  #begun = new Uint8Array();
+  #begun: Uint8Array<ArrayBuffer> = NOTHING;
   #begunBytes = 0;
 
   /** @param maxBytes how long a line may get without an end */
@@ -63,9 +68,14 @@ export class LineReader {
   push(bytes: Uint8Array): string[] {
     if (this.#tlsBytes !== undefined) this.#lookForTls(bytes);
     if (this.isTls) return [];
-    if (this.#negotiation.open || bytes.includes(IAC)) {
+    if (this.#negotiation?.open || bytes.includes(IAC)) {
+      this.#negotiation ??= new Negotiation();
       bytes = this.#negotiation.remove(bytes, this.maxBytes);
       this.telnet ||= this.#negotiation.seen;
+    }
+    const isShort = this.#begunBytes + bytes.length <= this.maxBytes;
+    if (isShort && !this.overflowed && !this.#negotiation) {
+      return this.#cut(bytes);
     }
     const lines: string[] = [];
     let start = 0;
@@ -74,7 +84,7 @@ export class LineReader {
       const part = bytes.subarray(start, end < 0 ? bytes.length : end);
       if (this.#isTooLong(part)) {
         this.overflowed = true;
-        this.#begun = new Uint8Array();
+        this.#begun = NOTHING;
       } else if (end < 0) {
         this.#keep(part);
         break;
@@ -83,19 +93,32 @@ export class LineReader {
         start = end + 1;
       }
     }
-    this.overflowed ||= this.#negotiation.overflowed;
+    this.overflowed ||= this.#negotiation?.overflowed ?? false;
     return lines;
   }
 
   /** The line that was begun when the input ended, if there is one: it counts as said. */
   end(): string[] {
     if (this.overflowed || this.isTls) return [];
-    const rest = this.#negotiation.end();
+    const rest = this.#negotiation?.end() ?? NOTHING;
     if (this.#isTooLong(rest)) {
       this.overflowed = true;
       return [];
     }
     return this.#begunBytes + rest.length > 0 ? [this.#finish(rest)] : [];
+  }
+
+  /** The lines that end in `bytes`, of which none can be too long: all of them decoded at once. */
+  #cut(bytes: Uint8Array): string[] {
+    const end = bytes.lastIndexOf(LF);
+    if (end < 0) {
+      this.#keep(bytes);
+      return [];
+    }
+    // An end of line is one in UTF-8, whatever stands around it.
+    const text = decoder.decode(this.#withBegun(bytes.subarray(0, end)));
+    if (end + 1 < bytes.length) this.#keep(bytes.subarray(end + 1));
+    return text.split("\n").map(clean);
   }
 
   #lookForTls(bytes: Uint8Array): void {
@@ -130,14 +153,17 @@ export class LineReader {
   }
 
   #finish(last: Uint8Array): string {
-    let bytes = last;
-    if (this.#begunBytes > 0) {
-      this.#keep(last);
-      bytes = this.#begun.subarray(0, this.#begunBytes);
-      this.#begun = new Uint8Array();
-      this.#begunBytes = 0;
-    }
-    return clean(this.#decoder.decode(bytes));
+    return clean(decoder.decode(this.#withBegun(last)));
+  }
+
+  /** What has begun before, and `bytes`; then nothing has begun any more. */
+  #withBegun(bytes: Uint8Array): Uint8Array {
+    if (this.#begunBytes === 0) return bytes;
+    this.#keep(bytes);
+    const whole = this.#begun.subarray(0, this.#begunBytes);
+    this.#begun = NOTHING;
+    this.#begunBytes = 0;
+    return whole;
   }
 }
 

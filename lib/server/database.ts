@@ -75,8 +75,13 @@ export function migrate(
   migrations: readonly string[],
 ): void {
   const version = versionOf(db, migrations);
-  // Only now, as it changes the file. NORMAL does not wait for the disk each time.
-  db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL");
+  // Only now, as it changes the file. NORMAL does not wait for the disk each time, but whenever the WAL has so many
+  // pages of 4 KiB: with SQLite's 1,000 that took a third of the time in which much is said.
+  db.exec(`
+    PRAGMA journal_mode = WAL;
+    PRAGMA synchronous = NORMAL;
+    PRAGMA wal_autocheckpoint = 8000;
+  `);
   // All steps or none. The version is written even if it is there: a full disk is found now and not later.
   try {
     db.exec(`BEGIN IMMEDIATE;

@@ -484,6 +484,13 @@ function idOf(ref: string): { id?: string } {
   return ref === "" ? {} : { id: ref };
 }
 
+/** The last time that was written: all that is said in a turn has the same. */
+const lastIso = { time: NaN, text: "" };
+
 function iso(time: number): string {
-  return new Date(time).toISOString();
+  if (time !== lastIso.time) {
+    lastIso.text = new Date(time).toISOString();
+    lastIso.time = time;
+  }
+  return lastIso.text;
 }
