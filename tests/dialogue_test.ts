@@ -3,7 +3,7 @@
 import { Dialogue } from "../lib/server/dialogue.ts";
 import { Hub } from "../lib/server/hub.ts";
 import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
-import { Turns } from "../lib/server/outbox.ts";
+import { Turns } from "../lib/server/turns.ts";
 import { assertEquals } from "./assert.ts";
 import { Reader, SlowLog } from "./house.ts";
 
@@ -14,8 +14,8 @@ async function newcomer() {
   const limits = DEFAULT_LIMITS;
   const hub = await Hub.open(turns, log, { limits, greeting });
   const { connection } = new Reader(hub, turns);
-  const options = { hub, turns, limits, address: "somewhere", end() {} };
-  return { log, hub, dialogue: new Dialogue(connection, options) };
+  const line = { ...connection, address: "somewhere", part() {} };
+  return { log, hub, dialogue: new Dialogue(line, { hub, turns, limits }) };
 }
 
 Deno.test("Dialogue heeds nothing more of whoever has left while they were shown what was said before", async () => {

@@ -557,11 +557,12 @@ function textLines(
   );
 }
 
-/** The permissions with which deno.json runs the programs. */
+/** How deno.json runs the programs. */
 export const SERVER_ARGS = [
   "run",
   "--quiet",
   "--no-prompt",
+  "--v8-flags=--max-semi-space-size=2,--heap-growing-percent=5",
   "--allow-net",
   "--allow-read",
   "--allow-write",

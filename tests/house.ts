@@ -11,7 +11,8 @@ import {
 } from "../lib/server/log.ts";
 import type { Connection, Member } from "../lib/server/members.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/server/limits.ts";
-import { Outbox, type Sink, Turns } from "../lib/server/outbox.ts";
+import { Outbox, type Sink } from "../lib/server/outbox.ts";
+import { Turns } from "../lib/server/turns.ts";
 import type { Request } from "../lib/server/requests.ts";
 import * as json from "../lib/wire/json.ts";
 import * as text from "../lib/wire/text.ts";
@@ -73,8 +74,8 @@ export class House {
   static async open(
     log: Log = new MemoryLog(),
     limits: Partial<Limits> = {},
+    turns = new Turns(),
   ): Promise<House> {
-    const turns = new Turns();
     const options = {
       limits: { ...DEFAULT_LIMITS, ...limits },
       greeting: { server: "here", motd: [] },

@@ -101,6 +101,7 @@ const CORE: Record<string, string[]> = {
     "lib/server/room.ts",
     "lib/server/rooms.ts",
     "lib/server/seating.ts",
+    "lib/server/turns.ts",
   ],
   "lib/server/log.ts": ["lib/message.ts"],
   "lib/server/members.ts": [
@@ -111,13 +112,14 @@ const CORE: Record<string, string[]> = {
   "lib/server/outbox.ts": [
     "lib/lines.ts",
     "lib/message.ts",
-    "lib/server/tally.ts",
+    "lib/server/turns.ts",
   ],
   "lib/server/reading.ts": [
     "lib/message.ts",
     "lib/server/log.ts",
     "lib/server/outbox.ts",
     "lib/server/room.ts",
+    "lib/server/turns.ts",
   ],
   "lib/server/requests.ts": [
     "lib/message.ts",
@@ -133,6 +135,7 @@ const CORE: Record<string, string[]> = {
     "lib/message.ts",
     "lib/server/log.ts",
     "lib/server/outbox.ts",
+    "lib/server/turns.ts",
   ],
   "lib/server/rooms.ts": [
     "lib/fault.ts",
@@ -141,6 +144,7 @@ const CORE: Record<string, string[]> = {
     "lib/server/log.ts",
     "lib/server/outbox.ts",
     "lib/server/room.ts",
+    "lib/server/turns.ts",
   ],
   "lib/server/seating.ts": [
     "lib/fault.ts",
@@ -162,6 +166,10 @@ const CORE: Record<string, string[]> = {
   "lib/server/tally.ts": [],
   "lib/server/told.ts": [
     "lib/server/limits.ts",
+  ],
+  "lib/server/turns.ts": [
+    "lib/server/outbox.ts",
+    "lib/server/tally.ts",
   ],
 };
 
@@ -246,13 +254,14 @@ Deno.test("Only metrics.ts knows prom-client and HTTP, and nothing but server.ts
   );
 });
 
-Deno.test("Only session.ts, listen.ts, metrics.ts and link.ts touch sockets", async () => {
+Deno.test("Only session.ts, listen.ts, pulse.ts, metrics.ts and link.ts touch sockets", async () => {
   const sockets =
     /Deno\.(listen|connect|serve|Conn|TcpConn|TlsConn|Listener|TcpListener)|node:(net|tls|https?)/;
   assertEquals(await filesWith(sockets), [
     "lib/client/link.ts",
     "lib/server/listen.ts",
     "lib/server/metrics.ts",
+    "lib/server/pulse.ts",
     "lib/server/session.ts",
   ]);
 });

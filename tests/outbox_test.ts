@@ -1,6 +1,7 @@
 import { setImmediate } from "node:timers";
 import type { ChatEvent } from "../lib/message.ts";
-import { Batch, Outbox, type Sink, Turns } from "../lib/server/outbox.ts";
+import { Batch, Outbox, type Sink } from "../lib/server/outbox.ts";
+import { Turns } from "../lib/server/turns.ts";
 import { assert, assertEquals, assertStrictEquals } from "./assert.ts";
 
 const decoder = new TextDecoder();
@@ -263,6 +264,31 @@ Deno.test("Outbox counts how often something is taken, while something is offere
   await stuck.take(1);
   await turns.ended();
   assertEquals(outbox.taken, undefined);
+});
+
+Deno.test("Outbox is idle only when it may write, and nothing waits that came before", async () => {
+  const turns = new Turns();
+  const sink = new StuckSink();
+  const { outbox } = outboxOn(sink, turns);
+  const { render } = countingRender();
+  assertEquals(outbox.idle, undefined);
+  outbox.open(render);
+  assertStrictEquals(outbox.idle, render);
+  outbox.tell(said("a"));
+  assertEquals(outbox.idle, undefined, "something waits");
+  await turns.ended();
+  assertEquals(outbox.idle, undefined, "something was offered");
+  outbox.tell(said("b"));
+  await turns.ended();
+  await sink.take(2);
+  // What has come since is ready, and not offered before the next turn.
+  assertEquals(outbox.idle, undefined, "something waits that was made ready");
+  await turns.ended();
+  await sink.take(2);
+  assertStrictEquals(outbox.idle, render);
+  outbox.cut({ type: "bye", reason: "" });
+  assertEquals(outbox.idle, undefined, "it takes nothing more");
+  assertEquals(sink.taken, "a\nb\n");
 });
 
 Deno.test("Outbox.end() resolves when all is written, and takes nothing more", async () => {

@@ -35,18 +35,32 @@ export function networkOf(host: string): string {
     : address.toString();
 }
 
+/** From where there are connections. */
+export interface Network {
+  /** As {@linkcode networkOf} names it. */
+  readonly name: string;
+  /** Whether it is this machine itself. */
+  readonly isLoopback: boolean;
+  /** How many connections come from there. */
+  count: number;
+}
+
 /** Counts connections. */
 export class Admission {
   readonly #limits: AdmissionLimits;
-  readonly #networks = new Map<string, number>();
+  readonly #networks = new Map<string, Network>();
   #count = 0;
 
   constructor(limits: AdmissionLimits) {
     this.#limits = limits;
   }
 
-  /** Counts a connection from `host`, unless there is no room for it. */
-  admit(host: string): TurnedAway | undefined {
+  /**
+   * Counts a connection from `host`, unless there is no room for it.
+   *
+   * @returns where it comes from, or why there is none
+   */
+  admit(host: string): Network | TurnedAway {
     const { maxConnections, maxPerAddress, limitLoopback } = this.#limits;
     if (this.#count >= maxConnections) {
       const reason = `the server is full, it has ${
@@ -54,24 +68,24 @@ export class Admission {
       }`;
       return { drop: "full", reason };
     }
-    const network = networkOf(host);
-    const count = this.#networks.get(network) ?? 0;
-    if (count >= maxPerAddress && (limitLoopback || !isLoopback(host))) {
+    const name = networkOf(host);
+    const network = this.#networks.get(name) ??
+      { name, isLoopback: isLoopback(host), count: 0 };
+    const isBound = limitLoopback || !network.isLoopback;
+    if (network.count >= maxPerAddress && isBound) {
       const reason = `your address has ${connections(maxPerAddress)} already`;
       return { drop: "address-full", reason };
     }
     this.#count++;
-    this.#networks.set(network, count + 1);
-    return undefined;
+    network.count++;
+    this.#networks.set(name, network);
+    return network;
   }
 
-  /** A connection from `host` that was counted has ended. */
-  leave(host: string): void {
-    const network = networkOf(host);
-    const count = this.#networks.get(network) ?? 0;
+  /** A connection from there has ended. */
+  leave(network: Network): void {
     this.#count--;
-    if (count > 1) this.#networks.set(network, count - 1);
-    else this.#networks.delete(network);
+    if (--network.count === 0) this.#networks.delete(network.name);
   }
 }
 

@@ -19,7 +19,7 @@ import * as text from "../wire/text.ts";
 import type { Hub } from "./hub.ts";
 import { type Connection, type Member, tell } from "./members.ts";
 import type { Limits } from "./limits.ts";
-import type { Turns } from "./outbox.ts";
+import type { Turns } from "./turns.ts";
 import type { Dialect, Drop } from "./tally.ts";
 
 const log = getLogger(["chat", "session"]);
@@ -36,20 +36,24 @@ export interface Ending {
   drop?: Drop;
 }
 
+/** The connection on which it is said. */
+export interface Line extends Connection {
+  /** Where it comes from, for the operator's log. */
+  readonly address: string;
+  /** Ends it. */
+  part(ending: Ending): void;
+}
+
 /** What a dialogue takes part in. */
 export interface DialogueOptions {
-  hub: Hub;
-  turns: Turns;
-  limits: Readonly<Pick<Limits, "maxBadFrames">>;
-  /** Where the connection comes from, for the operator's log. */
-  address: string;
-  /** Ends the connection. */
-  end(ending: Ending): void;
+  readonly hub: Hub;
+  readonly turns: Turns;
+  readonly limits: Readonly<Pick<Limits, "maxBadFrames">>;
 }
 
 /** The conversation of one connection, from its first line to its last. */
 export class Dialogue {
-  readonly #connection: Connection;
+  readonly #line: Line;
   readonly #options: DialogueOptions;
   #member: Member;
   /** Whether the first line has come, which says whether this is a person or a program. */
@@ -64,10 +68,10 @@ export class Dialogue {
   #badFrames = 0;
 
   /** Begins with nothing said; from now on nothing is missed that others say. */
-  constructor(connection: Connection, options: DialogueOptions) {
-    this.#connection = connection;
+  constructor(line: Line, options: DialogueOptions) {
+    this.#line = line;
     this.#options = options;
-    this.#member = options.hub.arrive(connection);
+    this.#member = options.hub.arrive(line);
   }
 
   /** In which dialect they speak, which is clear with the first line, or when they are greeted. */
@@ -109,7 +113,7 @@ export class Dialogue {
 
   /** Ends it with whoever speaks a protocol that is none of ours. */
   refuse(protocol: string): void {
-    this.#options.end({
+    this.#line.part({
       why: `speaks ${protocol}`,
       farewell: `this is a chat server, which does not speak ${protocol}`,
       drop: "foreign",
@@ -119,10 +123,10 @@ export class Dialogue {
   /** The member leaves; what they are told last is the last that they are told. */
   leave({ farewell, quits = false }: Ending): void {
     this.#hasLeft = true;
-    this.#options.hub.part(this.#member, this.#connection, quits);
+    this.#options.hub.part(this.#member, this.#line, quits);
     if (farewell === undefined) return;
     this.#open();
-    this.#connection.outbox.tell({ type: "bye", reason: farewell });
+    this.#line.outbox.tell({ type: "bye", reason: farewell });
   }
 
   #heedLine(line: string): Promise<void> | void {
@@ -162,7 +166,7 @@ export class Dialogue {
   async #quit(): Promise<void> {
     await this.#options.turns.ended();
     const farewell = PEACEFUL.quit;
-    this.#options.end({ why: "quit", farewell, quits: true });
+    this.#line.part({ why: "quit", farewell, quits: true });
   }
 
   #refuseFrame(refusal: Refusal): void {
@@ -170,7 +174,7 @@ export class Dialogue {
     if (++this.#badFrames < this.#options.limits.maxBadFrames) return;
     const farewell = FINAL.badFrames;
     const drop = "bad-frames";
-    this.#options.end({ why: farewell, farewell, quits: true, drop });
+    this.#line.part({ why: farewell, farewell, quits: true, drop });
   }
 
   #expectHello(reason: string, ref: string): void {
@@ -204,13 +208,13 @@ export class Dialogue {
   }
 
   #logEntered(): void {
-    const { address } = this.#options;
+    const { address } = this.#line;
     log.info("entered", { name: this.#member.name, address });
   }
 
   /** What was collected for the member is written from now on, in the dialect that they speak. */
   #open(): void {
-    this.#connection.outbox.open(this.#render);
+    this.#line.outbox.open(this.#render);
   }
 
   get #render(): Render {

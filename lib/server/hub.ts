@@ -16,11 +16,13 @@ import {
   type Connection,
   type Member,
   Members,
+  seatIn,
   tell,
   type Wish,
 } from "./members.ts";
 import type { Limits } from "./limits.ts";
-import type { Outbox, Turns } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
+import type { Turns } from "./turns.ts";
 import { Reading } from "./reading.ts";
 import { type Request, type RequestLimits, Requests } from "./requests.ts";
 import type { Room } from "./room.ts";
@@ -129,7 +131,7 @@ export class Hub {
       for (const event of [...refusals, this.#welcome(member), ...anew]) {
         tell(member, event);
       }
-      for (const seat of member.seats.values()) {
+      for (const seat of member.seats) {
         void this.#seating.readOn(member, seat);
       }
     }
@@ -161,7 +163,7 @@ export class Hub {
     if (quits || isFull || member.session === undefined) {
       return this.#leave(member);
     }
-    for (const [room, seat] of member.seats) room.lose(seat);
+    for (const seat of member.seats) seat.room.lose(seat);
     member.connection = undefined;
     member.hold = setTimeout(() => this.#leave(member), holdMs);
   }
@@ -212,7 +214,7 @@ export class Hub {
   ): Promise<{ rooms: Room[]; refusals: ChatEvent[] }> {
     const known = this.#members.ofSession(session);
     // First where it still is: it can only be let into as many rooms as remain.
-    const seated = Array.from(known?.seats.keys() ?? [], ({ name }) => name);
+    const seated = (known?.seats ?? []).map(({ room }) => room.name);
     const names = [LOBBY, ...seated, ...Object.keys(since)];
     const rooms = new Set<Room>();
     const refusals: ChatEvent[] = [];
@@ -244,7 +246,7 @@ export class Hub {
       Object.entries(since).map(([room, since]) => [nameKey(room), since]),
     );
     const anew: ChatEvent[] = [];
-    for (const room of new Set([...rooms, ...member.seats.keys()])) {
+    for (const room of new Set([...rooms, ...roomsOf(member)])) {
       const { name, log, seq } = room;
       const since = read.get(nameKey(name));
       const isSame = since && since.seq <= seq &&
@@ -256,7 +258,7 @@ export class Hub {
       if (!since && room === this.#rooms.lobby) {
         start.behind = Math.min(start.behind, arrivedAt);
       }
-      const seat = member.seats.get(room);
+      const seat = seatIn(member, room);
       if (seat) room.move(seat, outbox, start);
       else this.#seating.sit(member, room, outbox, start);
     }
@@ -266,7 +268,7 @@ export class Hub {
   /** The welcome: the rooms and who is there, as long as the names are not too many; and the message of the day. */
   #welcome(member: Member): ChatEvent {
     let names = MAX_LISTED;
-    const rooms = [...member.seats.keys()].map((room) => {
+    const rooms = roomsOf(member).map((room) => {
       const state = room.state(names);
       names -= state.members?.length ?? 0;
       return state;
@@ -280,4 +282,8 @@ export class Hub {
       ...(motd.length > 0 && { motd }),
     };
   }
+}
+
+function roomsOf(member: Member): Room[] {
+  return member.seats.map(({ room }) => room);
 }

@@ -13,8 +13,9 @@ import { addressOf, bind } from "./bind.ts";
 import { type Greeting, Hub } from "./hub.ts";
 import { type Log, MemoryLog } from "./log.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
-import { Turns } from "./outbox.ts";
-import { Session } from "./session.ts";
+import { Turns } from "./turns.ts";
+import { Pulse } from "./pulse.ts";
+import { Session, type Surroundings } from "./session.ts";
 import type { Dialect, Tally } from "./tally.ts";
 
 const log = getLogger(["chat", "listen"]);
@@ -37,30 +38,38 @@ export class ChatServer {
   readonly port: number;
 
   readonly #listener: Deno.TcpListener;
+  readonly #pulse: Pulse | undefined;
   readonly #limits: Limits;
   readonly #greeting: Greeting;
   readonly #turns: Turns;
   readonly #hub: Hub;
-  readonly #sessions = new Map<Session, Promise<void>>();
+  readonly #surroundings: Surroundings;
+  readonly #sessions = new Set<Session>();
   readonly #admission: Admission;
   /** Those who are being told that they cannot come in. */
   readonly #refusing = new Set<Promise<void>>();
   readonly #looking: ReturnType<typeof setInterval>;
   readonly #accepting: Promise<void>;
   #stopping: Promise<void> | undefined;
+  /** Called when the last session has gone. */
+  #onEmpty: (() => void) | undefined;
 
-  private constructor(
-    listener: Deno.TcpListener,
-    limits: Limits,
-    greeting: Greeting,
-    turns: Turns,
-    hub: Hub,
-  ) {
+  private constructor({ listener, pulse, greeting, limits, turns, hub }: {
+    listener: Deno.TcpListener;
+    pulse: Pulse | undefined;
+    greeting: Greeting;
+    limits: Limits;
+    turns: Turns;
+    hub: Hub;
+  }) {
     this.#listener = listener;
+    this.#pulse = pulse;
     this.#limits = limits;
     this.#greeting = greeting;
     this.#turns = turns;
     this.#hub = hub;
+    const onGone = (session: Session) => this.#forget(session);
+    this.#surroundings = { hub, turns, limits, onGone };
     this.#admission = new Admission(limits);
     this.address = formatAddress(addressOf(listener.addr));
     this.port = listener.addr.port;
@@ -94,17 +103,19 @@ export class ChatServer {
   ): Promise<ChatServer> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const listener = bind(options, (where) => Deno.listen(where));
+    const pulse = await Pulse.open();
     try {
-      const turns = new Turns();
+      const turns = new Turns(pulse && ((go) => pulse.wait(go)));
       const log = options.log ?? new MemoryLog();
       const greeting = {
         server: `chat-server ${VERSION}`,
         motd: options.motd ?? [],
       };
       const hub = await Hub.open(turns, log, { limits, greeting });
-      return new ChatServer(listener, limits, greeting, turns, hub);
+      return new ChatServer({ listener, pulse, greeting, limits, turns, hub });
     } catch (error) {
       listener.close();
+      await pulse?.close();
       throw error;
     }
   }
@@ -128,9 +139,9 @@ export class ChatServer {
   census(): Census {
     const connections = { text: 0, json: 0, none: 0 };
     let waitingBytes = 0;
-    for (const session of this.#sessions.keys()) {
+    for (const session of this.#sessions) {
       connections[session.dialect]++;
-      waitingBytes += session.waitingBytes;
+      waitingBytes += session.outbox.waitingBytes;
     }
     return { connections, waitingBytes, ...this.#hub.count };
   }
@@ -156,12 +167,16 @@ export class ChatServer {
     await this.#accepting;
     this.#hub.dismiss();
     const why = "the server is stopping";
-    for (const session of this.#sessions.keys()) {
+    for (const session of this.#sessions) {
       void session.part({ why, farewell: why });
     }
-    await Promise.all([...this.#sessions.values(), ...this.#refusing]);
+    if (this.#sessions.size > 0) {
+      await new Promise<void>((resolve) => this.#onEmpty = resolve);
+    }
+    await Promise.all(this.#refusing);
     // What was said last is stored, also if nobody is left to hear it.
     await this.#turns.ended();
+    await this.#pulse?.close();
   }
 
   async #accept(): Promise<void> {
@@ -192,8 +207,8 @@ export class ChatServer {
 
   #welcome(conn: Deno.TcpConn): void {
     const remote = addressOf(conn.remoteAddr);
-    const refusal = this.#admission.admit(remote.host);
-    if (refusal) return this.#turnAway(conn, remote, refusal);
+    const network = this.#admission.admit(remote.host);
+    if ("drop" in network) return this.#turnAway(conn, remote, network);
     try {
       // A line is sent whole, so there is nothing to wait for; and who vanished is found out some day.
       conn.setNoDelay(true);
@@ -201,20 +216,16 @@ export class ChatServer {
     } catch {
       // Reset before it was accepted: the session finds out when it reads.
     }
-    const session = new Session(
-      conn,
-      remote,
-      this.#hub,
-      this.#turns,
-      this.#limits,
-    );
-    this.#sessions.set(
-      session,
-      session.run().finally(() => {
-        this.#sessions.delete(session);
-        this.#admission.leave(remote.host);
-      }),
-    );
+    const from = { address: formatAddress(remote), network };
+    const session = new Session(conn, from, this.#surroundings);
+    this.#sessions.add(session);
+    void session.run();
+  }
+
+  #forget(session: Session): void {
+    this.#sessions.delete(session);
+    this.#admission.leave(session.network);
+    if (this.#sessions.size === 0) this.#onEmpty?.();
   }
 
   /** Tells somebody why there is no room for them; where that are many, it does not wait until they have gone. */
@@ -262,7 +273,7 @@ export class ChatServer {
 
   #look(): void {
     const now = performance.now();
-    for (const session of this.#sessions.keys()) session.look(now);
+    for (const session of this.#sessions) session.look(now);
   }
 }
 

@@ -26,18 +26,19 @@ export interface Member extends Sitter {
   /** What they are called; empty until they have entered. */
   name: string;
   /** The number of the guest name that is theirs and nobody else's. */
-  guest?: number;
+  guest: number | undefined;
   /** By what a program is known again: a hash of its secret. */
-  session?: string;
+  readonly session: string | undefined;
   /** None while it is lost, and when they have left. */
   connection: Connection | undefined;
   /** The last message of the lobby when they arrived. */
   readonly arrivedAt: number;
-  readonly seats: Map<Room, Seat>;
-  /** Who told them something, by the name that they had then; the last of them was the last. */
-  readonly correspondents: Map<string, Member>;
+  /** Where they sit; a Map would take 200 bytes. */
+  seats: readonly Seat[];
+  /** Who told them something, if anybody has, by the name that they had then; the last of them was the last. */
+  correspondents: Map<string, Member> | undefined;
   /** Runs while their connection is lost. */
-  hold?: ReturnType<typeof setTimeout>;
+  hold: ReturnType<typeof setTimeout> | undefined;
 }
 
 /** A name that somebody wishes for. */
@@ -95,12 +96,14 @@ export class Members implements Iterable<Member> {
     const session = program?.session;
     const member: Member = {
       name: "",
+      guest: undefined,
+      session,
       isProgram: program !== undefined,
       connection,
       arrivedAt,
-      seats: new Map(),
-      correspondents: new Map(),
-      ...(session === undefined ? {} : { session }),
+      seats: [],
+      correspondents: undefined,
+      hold: undefined,
     };
     this.#all.add(member);
     if (session !== undefined) this.#sessions.set(session, member);
@@ -113,7 +116,7 @@ export class Members implements Iterable<Member> {
     clearTimeout(member.hold);
     member.connection = undefined;
     // Who is gone keeps nobody else who is gone.
-    member.correspondents.clear();
+    member.correspondents = undefined;
     if (member.name !== "") this.#names.delete(nameKey(member.name));
     if (member.session !== undefined) this.#sessions.delete(member.session);
   }
@@ -154,6 +157,11 @@ export class Members implements Iterable<Member> {
   }
 }
 
+/** Where somebody sits in a room, if they do. */
+export function seatIn(member: Member, room: Room): Seat | undefined {
+  return member.seats.find((seat) => seat.room === room);
+}
+
 /** Passes on what somebody else says to one member; it is no answer, and they need not have read it to be heard. */
 export function passOn(member: Member, event: ChatEvent): void {
   catchUp(member);
@@ -167,7 +175,7 @@ export function tell(member: Member, event: ChatEvent | Batch): void {
 }
 
 function catchUp(member: Member): void {
-  for (const [room, seat] of member.seats) room.catchUp(seat);
+  for (const seat of member.seats) seat.room.catchUp(seat);
 }
 
 /** What is told to whoever asked for something that is not done. */

@@ -1,25 +1,33 @@
 /**
- * What waits to be written, and when it is written: the batch that a room collects in a turn, the outbox of
- * one member, and the turns that empty outboxes in slices. Owns no socket (an outbox writes to a `Sink`) and
- * knows neither rooms nor dialects (an outbox is given a `Render`).
- *
- * Nothing here waits for one socket while another has something to be written.
+ * What waits to be written: the batch that a room collects in a turn, and the outbox of one member. Owns no socket
+ * (an outbox writes to a `Sink`) and knows neither rooms nor dialects (an outbox is given a `Render`), nor when it is
+ * written.
  */
 
-import { setImmediate } from "node:timers";
 import { concat } from "../lines.ts";
-import type { ChatEvent, Render } from "../message.ts";
-import { Tally } from "./tally.ts";
+import { type ChatEvent, type Render, utf8Length } from "../message.ts";
+import type { Turns } from "./turns.ts";
 
 /** Where an outbox writes. As with `Deno.Conn`, fewer bytes may be taken than were given. */
 export interface Sink {
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** The events of a batch as one dialect writes them: event `i` is `bytes` from `starts[i]` to `starts[i + 1]`. */
+/** The events of a batch as one dialect writes them. */
 interface Encoded {
   bytes: Uint8Array;
-  starts: number[];
+  texts: readonly string[];
+  /** Event `i` is `bytes` from `starts[i]` to `starts[i + 1]`; looked up where not all of them are written. */
+  starts: number[] | undefined;
+}
+
+/** What many members are given unchanged. */
+export interface Share {
+  bytes: Uint8Array;
+  /** How many messages it holds. */
+  messages: number;
+  /** When the first of them was said, if that is known. */
+  saidAt: number | undefined;
 }
 
 const encoder = new TextEncoder();
@@ -58,10 +66,13 @@ export class Batch {
     return this.#sealed;
   }
 
-  /** Where in the stretch from `from` on there is something else than messages. */
-  *announcements(from: number): Generator<{ from: number; to: number }> {
-    for (let to = from; to < this.length; from = ++to) {
-      while (to < this.length && this.#events[to]?.type !== "message") to++;
+  /** Where between `from` and `end` there is something else than messages. */
+  *announcements(
+    from: number,
+    end = this.length,
+  ): Generator<{ from: number; to: number }> {
+    for (let to = from; to < end; from = ++to) {
+      while (to < end && this.#events[to]?.type !== "message") to++;
       if (from < to) yield { from, to };
     }
   }
@@ -87,29 +98,40 @@ export class Batch {
   }
 
   /** The events from `from` up to `to`, without those that `reader` is the author of. */
-  bytes(render: Render, from: number, to: number, reader: Outbox): Uint8Array {
-    const { bytes, starts } = this.#encode(render);
+  bytes(render: Render, from: number, to: number, reader?: Outbox): Uint8Array {
+    const encoded = this.#encode(render);
+    const { bytes } = encoded;
+    const all = reader && this.#authored.get(reader);
+    if (!all && from === 0 && to === this.length) return bytes;
+    const starts = encoded.starts ??= startsOf(encoded);
     const runs: Uint8Array[] = [];
     let start = from;
-    for (const own of this.#authored.get(reader) ?? []) {
+    for (const own of all ?? []) {
       if (own < start) continue;
       if (own >= to) break;
-      runs.push(bytes.subarray(starts[start], starts[own]));
+      if (own > start) runs.push(bytes.subarray(starts[start], starts[own]));
       start = own + 1;
     }
-    if (start === 0 && to === this.length) return bytes;
     runs.push(bytes.subarray(starts[start], starts[to]));
     return runs.length === 1 ? runs[0]! : concat(runs);
   }
 
   /** How many messages {@linkcode bytes} would hold; only of a sealed batch. */
-  messages(from: number, to: number, reader: Outbox): number {
+  messages(from: number, to: number, reader?: Outbox): number {
     const before = this.#messagesBefore ??= this.#countMessages();
     let count = before[to]! - before[from]!;
-    for (const own of this.#authored.get(reader) ?? []) {
+    for (const own of (reader && this.#authored.get(reader)) ?? []) {
       if (own >= from && own < to) count -= before[own + 1]! - before[own]!;
     }
     return count;
+  }
+
+  /** The events from `from` up to `to`, for `reader`, or whoever is the author of none of them; only if it is sealed. */
+  share(render: Render, from: number, to: number, reader?: Outbox): Share {
+    const bytes = this.bytes(render, from, to, reader);
+    const messages = this.messages(from, to, reader);
+    const saidAt = messages > 0 ? this.saidAt : undefined;
+    return { bytes, messages, saidAt };
   }
 
   /** How many messages there are before each event, and before the end. */
@@ -125,17 +147,23 @@ export class Batch {
   #encode(render: Render): Encoded {
     let encoded = this.#encoded.get(render);
     if (!encoded) {
-      const starts = [0];
-      const pieces = this.#events.map((event) => {
-        const piece = encoder.encode(event ? render(event) : "");
-        starts.push(starts.at(-1)! + piece.length);
-        return piece;
-      });
-      encoded = { bytes: concat(pieces), starts };
+      const texts = this.#events.map((event) => event ? render(event) : "");
+      const bytes = encoder.encode(texts.join(""));
+      encoded = { bytes, texts, starts: undefined };
       this.#encoded.set(render, encoded);
     }
     return encoded;
   }
+}
+
+function startsOf({ bytes, texts }: Encoded): number[] {
+  let start = 0;
+  const starts = [start];
+  for (const text of texts) starts.push(start += text.length);
+  if (start === bytes.length) return starts;
+  // Not all of it is ASCII, where a character is a byte.
+  start = 0;
+  return [start, ...texts.map((text) => start += utf8Length(text))];
 }
 
 /** A stretch of a batch that waits in an outbox. It becomes bytes when it is written, not before. */
@@ -145,12 +173,30 @@ interface Stretch {
   to: number;
 }
 
-/** What an outbox needs to know besides where it writes. */
-export interface OutboxOptions {
+/** What an outbox holds most of the time: an empty list of its own would take 64 bytes in each. */
+const NOTHING: never[] = [];
+
+/** Whose outbox it is. */
+export interface OutboxOwner {
   /** How many bytes may be left after a write was offered to the sink; asked each time. */
   readonly maxBytes: number;
   /** Called when more than that is left; calls `cut` or `end`, and is not called again. */
   onFull(): void;
+}
+
+/** How much of something is not written yet, and how much of that was offered to the sink. */
+class Owed {
+  bytes = 0;
+  #offered = 0;
+
+  offer(): void {
+    this.#offered = this.bytes;
+  }
+
+  written(): void {
+    this.bytes -= this.#offered;
+    this.#offered = 0;
+  }
 }
 
 /**
@@ -160,31 +206,26 @@ export interface OutboxOptions {
 export class Outbox {
   readonly #sink: Sink;
   readonly #turns: Turns;
-  readonly #options: OutboxOptions;
+  readonly #owner: OutboxOwner;
   #render: Render | undefined;
-  #stretches: Stretch[] = [];
-  #waiting: Uint8Array[] = [];
+  #stretches: Stretch[] = NOTHING;
+  /** What is ready to be offered once the sink has taken what it was offered. */
+  #waiting: Share[] = NOTHING;
   #waitingBytes = 0;
-  #waitingMessages = 0;
-  /** When the first of them was said, if that is known. */
-  #waitingSince: number | undefined;
-  #offered: Uint8Array | undefined;
+  #offered: Share | undefined;
   /** How often the sink has taken something. */
   #taken = 0;
   #refusing = false;
   #emptied: PromiseWithResolvers<void> | undefined;
-  /** How many bytes of answers are not written yet, and how many of them were offered. */
-  #answerBytes = 0;
-  #answerBytesOffered = 0;
-  /** The same of pages that nobody has asked for. */
-  #pageBytes = 0;
-  #pageBytesOffered = 0;
+  /** The answers to this member, and the pages that nobody has asked for. */
+  #answers: Owed | undefined;
+  #pages: Owed | undefined;
   #answered: PromiseWithResolvers<void> | undefined;
 
-  constructor(sink: Sink, turns: Turns, options: OutboxOptions) {
+  constructor(sink: Sink, turns: Turns, owner: OutboxOwner) {
     this.#sink = sink;
     this.#turns = turns;
-    this.#options = options;
+    this.#owner = owner;
   }
 
   /** Begins to write what was collected, as `render` says. Another `render` may follow later. */
@@ -199,14 +240,21 @@ export class Outbox {
     return this.#refusing;
   }
 
+  /** As what it writes, if that can be written at once: it has begun to write, and nothing waits. */
+  get idle(): Render | undefined {
+    const isBusy = this.#refusing || this.#offered || this.#hasMore;
+    return isBusy ? undefined : this.#render;
+  }
+
   /** How often something was taken of what it has offered; `undefined` while nothing is offered. */
   get taken(): number | undefined {
     return this.#offered && this.#taken;
   }
 
-  /** Adds a stretch of a batch, to be written at the end of the turn in which the batch is sealed. */
+  /** Adds a stretch of a batch, to be written once the batch is sealed. */
   add(batch: Batch, from = 0, to = batch.length): void {
     if (this.#refusing || from >= to) return;
+    if (this.#stretches === NOTHING) this.#stretches = [];
     this.#stretches.push({ batch, from, to });
     if (this.#render) this.#turns.write(this);
   }
@@ -215,25 +263,25 @@ export class Outbox {
   tell(event: ChatEvent | Batch): void {
     if (this.#refusing) return;
     const batch = event instanceof Batch ? event : Batch.of(event);
-    this.#answerBytes += this.#bytesOf(batch);
+    (this.#answers ??= new Owed()).bytes += this.#bytesOf(batch);
     this.add(batch);
   }
 
   /** Adds a page of what others have said, which is waited for like an answer. */
   turnPage(page: Batch): void {
     if (this.#refusing) return;
-    this.#pageBytes += this.#bytesOf(page);
+    (this.#pages ??= new Owed()).bytes += this.#bytesOf(page);
     this.add(page);
   }
 
   /** How many bytes wait to be written, those that the sink was offered included. */
   get waitingBytes(): number {
-    return this.#waitingBytes + (this.#offered?.length ?? 0);
+    return this.#waitingBytes + (this.#offered?.bytes.length ?? 0);
   }
 
   /** How many bytes of answers to this member are not written yet. */
   get answerBytes(): number {
-    return this.#answerBytes;
+    return this.#answers?.bytes ?? 0;
   }
 
   /** Resolves when all of them are written, and all pages, or never will be. */
@@ -253,80 +301,92 @@ export class Outbox {
   /** Takes nothing more; resolves when all that was taken is written, or can never be. */
   async end(): Promise<void> {
     this.#refuse();
-    if (
-      this.#offered ||
-      (this.#render && this.#stretches.length + this.#waiting.length > 0)
-    ) {
+    if (this.#offered || (this.#render && this.#hasMore)) {
       this.#emptied ??= Promise.withResolvers();
       await this.#emptied.promise;
     }
   }
 
-  /** Offers what waits to the sink. Only `Turns` calls this. */
+  /** Offers what waits to the sink. */
   flush(): void {
     if (!this.#render) return;
-    const open = this.#stretches.findIndex(({ batch }) => !batch.isSealed);
-    const ready = this.#stretches.splice(
-      0,
-      open < 0 ? this.#stretches.length : open,
-    );
-    for (const { batch, from, to } of ready) {
-      const bytes = batch.bytes(this.#render, from, to, this);
-      if (bytes.length > 0) this.#waiting.push(bytes);
-      this.#waitingBytes += bytes.length;
-      const messages = batch.messages(from, to, this);
-      this.#waitingMessages += messages;
-      if (messages > 0) this.#waitingSince ??= batch.saidAt;
-    }
-
+    this.#prepare(this.#render);
     if (this.#offered) {
-      // It was offered a turn ago, and the sink has not taken it since.
+      // It was offered some time ago, and the sink has not taken it since.
       if (this.#refusing) return;
-      if (this.waitingBytes > this.#options.maxBytes) this.#options.onFull();
+      if (this.waitingBytes > this.#owner.maxBytes) this.#owner.onFull();
     } else if (this.#waiting.length > 0) {
-      const [only] = this.#waiting;
-      const bytes = this.#waiting.length === 1 ? only! : concat(this.#waiting);
-      const [messages, since] = [this.#waitingMessages, this.#waitingSince];
-      this.#forgetBytes();
-      this.#answerBytesOffered = this.#answerBytes;
-      this.#pageBytesOffered = this.#pageBytes;
-      this.#offer(bytes, messages, since);
+      const share = join(this.#waiting);
+      this.#forgetWaiting();
+      this.#answers?.offer();
+      this.#pages?.offer();
+      this.offer(share);
     } else if (this.#stretches.length === 0) {
       this.#emptied?.resolve();
     }
   }
 
-  async #offer(
-    bytes: Uint8Array,
-    messages: number,
-    saidAt: number | undefined,
-  ): Promise<void> {
+  /** Offers to the sink what many are given; only when it is {@linkcode idle}. */
+  offer(share: Share): void {
+    this.#offered = share;
+    // Nobody waits for it; so without an async function, which costs twice as much.
+    this.#sink.write(share.bytes).then(
+      (taken) => this.#took(share, taken),
+      () => this.#lose(),
+    );
+  }
+
+  /** Makes bytes of the stretches whose batches are sealed, up to the first that is not. */
+  #prepare(render: Render): void {
+    if (this.#stretches.length === 0) return;
+    if (this.#waiting === NOTHING) this.#waiting = [];
+    const open = this.#stretches.findIndex(({ batch }) => !batch.isSealed);
+    const ready = open < 0 ? this.#stretches : this.#stretches.slice(0, open);
+    this.#stretches = open < 0 ? NOTHING : this.#stretches.slice(open);
+    for (const { batch, from, to } of ready) {
+      const share = batch.share(render, from, to, this);
+      if (share.bytes.length === 0) continue;
+      this.#waiting.push(share);
+      this.#waitingBytes += share.bytes.length;
+    }
+    if (open >= 0) this.#turns.writeOnceHandedOut(this);
+  }
+
+  #took(share: Share, taken: number): void {
     const { tally } = this.#turns;
-    try {
-      while (bytes.length > 0) {
-        this.#offered = bytes;
-        const taken = await this.#sink.write(bytes);
-        tally.bytesWritten += taken;
-        bytes = bytes.subarray(taken);
-        this.#taken++;
-      }
-      if (messages > 0) tally.deliver(messages, saidAt);
-      this.#answerBytes -= this.#answerBytesOffered;
-      this.#pageBytes -= this.#pageBytesOffered;
-      if (this.#isAnswered) this.#endWaiting();
-    } catch {
-      // The connection is gone. Whoever reads from it learns the same, and says why.
-      this.#forget();
-      this.#refuse();
+    const { bytes, messages, saidAt } = share;
+    tally.bytesWritten += taken;
+    this.#taken++;
+    if (taken < bytes.length) {
+      return this.offer({ ...share, bytes: bytes.subarray(taken) });
     }
     this.#offered = undefined;
-    if (this.#stretches.length + this.#waiting.length > 0) {
-      this.#turns.write(this);
-    } else this.#emptied?.resolve();
+    if (messages > 0) tally.deliver(messages, saidAt);
+    this.#answers?.written();
+    this.#pages?.written();
+    if (this.#isAnswered) this.#endWaiting();
+    this.#goOn();
+  }
+
+  /** The connection is gone. Whoever reads from it learns the same, and says why. */
+  #lose(): void {
+    this.#offered = undefined;
+    this.#forget();
+    this.#refuse();
+    this.#goOn();
+  }
+
+  #goOn(): void {
+    if (this.#hasMore) this.#turns.write(this);
+    else this.#emptied?.resolve();
+  }
+
+  get #hasMore(): boolean {
+    return this.#stretches.length + this.#waiting.length > 0;
   }
 
   get #isAnswered(): boolean {
-    return this.#answerBytes + this.#pageBytes === 0;
+    return !this.#answers?.bytes && !this.#pages?.bytes;
   }
 
   /** How much it is to write; nothing as long as it is not known how. */
@@ -336,15 +396,13 @@ export class Outbox {
   }
 
   #forget(): void {
-    this.#stretches = [];
-    this.#forgetBytes();
+    this.#stretches = NOTHING;
+    this.#forgetWaiting();
   }
 
-  #forgetBytes(): void {
-    this.#waiting = [];
+  #forgetWaiting(): void {
+    this.#waiting = NOTHING;
     this.#waitingBytes = 0;
-    this.#waitingMessages = 0;
-    this.#waitingSince = undefined;
   }
 
   #refuse(): void {
@@ -355,82 +413,18 @@ export class Outbox {
   #endWaiting(): void {
     this.#answered?.resolve();
     this.#answered = undefined;
+    this.#answers = undefined;
+    this.#pages = undefined;
   }
 }
 
-/** How many outboxes are written in one go before the event loop gets its turn. */
-const SLICE = 100;
-
-/**
- * What is done at the end of a turn. If it takes longer than that (a log that is elsewhere), the turn ends when it
- * is done; what is said meanwhile belongs to the next turn.
- */
-export type HandOut = () => Promise<void> | void;
-
-/**
- * The rhythm of the server. In a turn, what is said collects; at its end it is stored and handed to the members,
- * and their outboxes are written.
- *
- * They are written in slices because Tokio lets one task complete 128 operations before it has to yield:
- * with 9,000 members and no slices the slowest delivery took 12 s, with slices of 100 it took 0.44 s.
- */
-export class Turns {
-  /** What its outboxes write, and its sessions read. */
-  readonly tally = new Tally();
-  #collected = new Set<HandOut>();
-  #due = new Set<Outbox>();
-  #end: PromiseWithResolvers<void> | undefined;
-  #running = false;
-
-  /** Calls `handOut` once at the end of this turn, however often it is asked to. */
-  handOut(handOut: HandOut): void {
-    this.#collected.add(handOut);
-    this.#start();
-  }
-
-  /** Flushes `outbox` at the end of this turn. */
-  write(outbox: Outbox): void {
-    this.#due.add(outbox);
-    this.#start();
-  }
-
-  /** Resolves when all that was said up to now has been offered to everybody. */
-  ended(): Promise<void> {
-    this.#end ??= Promise.withResolvers();
-    this.#start();
-    return this.#end.promise;
-  }
-
-  #start(): void {
-    if (this.#running) return;
-    this.#running = true;
-    setImmediate(() => this.#finish());
-  }
-
-  async #finish(): Promise<void> {
-    const collected = this.#collected;
-    this.#collected = new Set();
-    const handing = [...collected].flatMap((handOut) => handOut() ?? []);
-    const due = [...this.#due];
-    this.#due = new Set();
-    const end = this.#end;
-    this.#end = undefined;
-    if (handing.length > 0) await Promise.all(handing);
-    this.#write(due, 0, end);
-  }
-
-  #write(
-    due: Outbox[],
-    from: number,
-    end: PromiseWithResolvers<void> | undefined,
-  ): void {
-    for (const outbox of due.slice(from, from + SLICE)) outbox.flush();
-    if (from + SLICE < due.length) {
-      setImmediate(() => this.#write(due, from + SLICE, end));
-      return;
-    }
-    end?.resolve();
-    this.#running = false;
-    if (this.#collected.size + this.#due.size > 0 || this.#end) this.#start();
-  }
+/** All of them as one. */
+export function join(shares: readonly Share[]): Share {
+  const [first, ...others] = shares;
+  if (first && others.length === 0) return first;
+  return {
+    bytes: concat(shares.map(({ bytes }) => bytes)),
+    messages: shares.reduce((sum, { messages }) => sum + messages, 0),
+    saidAt: shares.find(({ saidAt }) => saidAt !== undefined)?.saidAt,
+  };
 }

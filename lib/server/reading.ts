@@ -5,7 +5,8 @@
 
 import { type Message, utf8Length } from "../message.ts";
 import type { Log } from "./log.ts";
-import { Batch, type Outbox, type Turns } from "./outbox.ts";
+import { Batch, type Outbox } from "./outbox.ts";
+import type { Turns } from "./turns.ts";
 import type { Seat } from "./room.ts";
 
 /** How large a page may be, in bytes. */

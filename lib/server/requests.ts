@@ -14,7 +14,14 @@ import {
   utf8Length,
 } from "../message.ts";
 import type { Origin } from "./log.ts";
-import { type Member, type Members, passOn, refusal, tell } from "./members.ts";
+import {
+  type Member,
+  type Members,
+  passOn,
+  refusal,
+  seatIn,
+  tell,
+} from "./members.ts";
 import type { Limits } from "./limits.ts";
 import type { Seat } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
@@ -39,6 +46,9 @@ type Asking<T extends Request["type"]> = Command & { type: T };
 export type RequestLimits =
   & Readonly<Pick<Limits, "maxMessageBytes">>
   & ToldLimits;
+
+/** How many bytes of UTF-8 one unit of a string can take. */
+const MAX_BYTES_A_UNIT = 3;
 
 /** Does what members ask for. */
 export class Requests {
@@ -126,8 +136,8 @@ export class Requests {
   #reply(member: Member, { to, text, ref }: Asking<"reply">): void {
     const { correspondents, session } = member;
     const receiver = to === undefined
-      ? [...correspondents.values()].at(-1)
-      : correspondents.get(nameKey(to));
+      ? [...correspondents?.values() ?? []].at(-1)
+      : correspondents?.get(nameKey(to));
     const isThere = receiver && this.#members.has(receiver);
     if (isThere || this.#told.has(session, ref)) {
       return this.#tell(member, receiver, { text, ref });
@@ -152,7 +162,7 @@ export class Requests {
       if (fault) return tell(member, fault);
       const reached = this.#reach(member, receiver, ref);
       if ("code" in reached) return tell(member, reached);
-      remember(reached.correspondents, member);
+      remember(reached.correspondents ??= new Map(), member);
       const event = {
         type: "told",
         from: member.name,
@@ -260,7 +270,7 @@ export class Requests {
     const from = member.name;
     const fault = this.#members.rename(member, wish);
     if (fault) return tell(member, fault);
-    for (const room of member.seats.keys()) {
+    for (const { room } of member.seats) {
       room.rosterChanged();
       this.#rooms.announce(room, {
         type: "renamed",
@@ -272,8 +282,10 @@ export class Requests {
   }
 
   #refuseText(text: string, ref: string): Refusal | undefined {
-    const bytes = utf8Length(text);
     const max = this.#limits.maxMessageBytes;
+    // Most are so short that they need not be encoded to know.
+    if (text.length * MAX_BYTES_A_UNIT <= max) return undefined;
+    const bytes = utf8Length(text);
     if (bytes <= max) return undefined;
     const reason = `${bytes} bytes are too long, a message has at most ${max}`;
     return refusal("too-long", reason, ref);
@@ -281,9 +293,12 @@ export class Requests {
 
   /** Where a member sits in the room of that name, or in the only one where they are. */
   #seatIn(member: Member, name?: string): Seat | undefined {
-    if (name === undefined) return [...member.seats.values()].at(0);
+    if (name === undefined) return member.seats[0];
+    // Most write it as it is written.
+    const seat = member.seats.find(({ room }) => room.name === name);
+    if (seat) return seat;
     const room = this.#rooms.get(name);
-    return room && member.seats.get(room);
+    return room && seatIn(member, room);
   }
 }
 

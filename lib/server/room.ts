@@ -3,10 +3,11 @@
  * nor commands nor where messages are stored.
  */
 
-import type { ChatEvent, Message, RoomState } from "../message.ts";
+import type { ChatEvent, Message, Render, RoomState } from "../message.ts";
 import { MAX_LISTED } from "../message.ts";
 import type { Extent, NewMessage, Origin, Place } from "./log.ts";
-import { Batch, type Outbox } from "./outbox.ts";
+import { Batch, join, type Outbox, type Share } from "./outbox.ts";
+import type { Round } from "./turns.ts";
 
 /** The order in which names are listed. */
 const ALPHABET = new Intl.Collator();
@@ -27,8 +28,10 @@ export class Seat {
   readonly sitter: Sitter;
   /** Where what they hear goes; nowhere while their connection is lost. */
   outbox: Outbox | undefined;
-  /** How many events of the room's batch they have been given already, or were there before them. */
+  /** How many of the room's events they have been given, or were there before them. */
   seen: number;
+  /** The last event that they have caused and are not shown, by its number; none in those that are ahead of them. */
+  spoke = -1;
   /**
    * The last message that they were shown, while they are reading on from the log. They hear who comes and goes,
    * and no message, until they have caught up.
@@ -43,7 +46,7 @@ export class Seat {
     this.room = room;
     this.sitter = sitter;
     this.outbox = outbox;
-    this.seen = room.said;
+    this.seen = room.end;
     this.behind = start.behind;
     this.resumes = start.resumes;
   }
@@ -70,8 +73,22 @@ export interface Said {
   unstored: readonly Unstored[];
 }
 
-/** A room. */
-export class Room {
+/** A batch that is stored, or is just being, and whose events not everybody has been given. */
+interface Handed {
+  batch: Batch;
+  /** The number of its first event. */
+  start: number;
+  /** The turn in which it was collected. */
+  turn: number;
+  /** After how many visits everybody has been given it, once it may be given. */
+  servedAt?: number;
+}
+
+/**
+ * A room. Whoever sits in it is visited in a round, which begins anew whenever there is news, and goes on from where it
+ * is: so nobody waits longer than for one round, and whoever is visited is given all that is new by then at once.
+ */
+export class Room implements Round {
   readonly name: string;
   /** The identity of its log. */
   readonly log: string;
@@ -80,9 +97,21 @@ export class Room {
   /** How many are about to sit down in it. */
   expected = 0;
   readonly #seats = new Set<Seat>();
+  /** What is being said, from event `#start` on. */
   #batch = new Batch();
+  #start = 0;
   #unstored: Unstored[] = [];
   #isStoring = false;
+  /** What was said before, and not everybody has been given; of it everything up to event `#sealed` may be written. */
+  #handed: Handed[] = [];
+  #sealed = 0;
+  /** Who is visited next. */
+  #round: Iterator<Seat> = this.#seats.values();
+  #visits = 0;
+  /** After so many visits nobody has anything to be given. */
+  #roundEnd = 0;
+  /** What those are given who were all given the same before. */
+  readonly #shares = new Map<Render, { from: number; share: Share }>();
   #names: readonly string[] | undefined;
 
   constructor({ room, log, seq }: Extent) {
@@ -99,6 +128,11 @@ export class Room {
   /** How many events were said in this turn. */
   get said(): number {
     return this.#batch.length;
+  }
+
+  /** How many events there were in all. */
+  get end(): number {
+    return this.#start + this.said;
   }
 
   /** Who sits in it, in the order of the alphabet; nobody, if they are too many to be listed. */
@@ -126,6 +160,8 @@ export class Room {
   sit(sitter: Sitter, outbox: Outbox, start: Start): Seat {
     const seat = new Seat(this, sitter, outbox, start);
     this.#seats.add(seat);
+    // They sit down at the end of the round.
+    this.#visits--;
     this.rosterChanged();
     return seat;
   }
@@ -145,7 +181,8 @@ export class Room {
   /** They go on through another connection, and read on from `start`. */
   move(seat: Seat, outbox: Outbox, start: Start): void {
     seat.outbox = outbox;
-    seat.seen = this.said;
+    seat.seen = this.end;
+    seat.spoke = -1;
     Object.assign(seat, start);
   }
 
@@ -177,42 +214,60 @@ export class Room {
       ref,
     });
     this.#batch.saidAt ??= performance.now();
-    this.#batch.add(event, seat.sitter.isProgram ? undefined : seat.outbox);
+    if (seat.sitter.isProgram) return this.#batch.add(event);
+    seat.spoke = this.end;
+    this.#batch.add(event, seat.outbox);
   }
 
   /** What was said in the room before this moment goes into the outbox before anything else does. */
   catchUp(seat: Seat): void {
-    const { behind, outbox, seen } = seat;
-    if (behind === undefined) outbox?.add(this.#batch, seen);
-    else {
-      // The messages are read from the log, once they are there.
-      for (const { from, to } of this.#batch.announcements(seen)) {
-        outbox?.add(this.#batch, from, to);
+    this.#catchUp(seat, this.end);
+  }
+
+  /** The same, but only of what is stored, or need not be. */
+  catchUpSealed(seat: Seat): void {
+    this.#catchUp(seat, this.#sealed);
+  }
+
+  #catchUp(seat: Seat, end: number): void {
+    if (seat.seen >= end) return;
+    const { behind, outbox } = seat;
+    const current = { batch: this.#batch, start: this.#start };
+    for (const { batch, start } of outbox ? [...this.#handed, current] : []) {
+      const from = Math.max(0, seat.seen - start);
+      const to = Math.min(batch.length, end - start);
+      if (behind === undefined) outbox?.add(batch, from, to);
+      else {
+        // The messages are read from the log, once they are there.
+        for (const stretch of batch.announcements(from, to)) {
+          outbox?.add(batch, stretch.from, stretch.to);
+        }
       }
     }
-    seat.seen = this.said;
+    seat.seen = end;
   }
 
   /** Lets somebody who has read all of the log hear what is said, if that is so. */
   goLive(seat: Seat): boolean {
-    // What is being stored just now will be in the log, and not be said again.
-    if (this.#isStoring || seat.seen > 0 || seat.behind !== this.seq) {
-      return false;
-    }
+    // What is being said or stored just now will be in the log, and not be said again to whoever was told of it.
+    if (this.#isStoring || seat.seen > this.#sealed) return false;
+    if (seat.behind !== this.seq) return false;
+    this.catchUpSealed(seat);
     seat.behind = undefined;
     return true;
   }
 
-  /** Ends the turn: everybody gets the batch, to be written once it is sealed. */
-  endTurn(): Said {
+  /** Ends the turn: what was said in it can be stored, and is then shown. */
+  endTurn(turn: number): Said {
     const said = { room: this, batch: this.#batch, unstored: this.#unstored };
-    for (const seat of this.#seats) {
-      this.catchUp(seat);
-      seat.seen = 0;
-    }
+    const start = this.#start;
+    this.#start = this.end;
     this.#batch = new Batch();
     this.#unstored = [];
-    if (said.unstored.length === 0) said.batch.seal();
+    if (said.batch.length > 0) {
+      this.#handed.push({ batch: said.batch, start, turn });
+    }
+    if (said.unstored.length === 0) this.#seal(said.batch);
     else this.#isStoring = true;
     return said;
   }
@@ -227,7 +282,80 @@ export class Room {
         event.time = place.time;
       }
     }
-    batch.seal();
     this.#isStoring = false;
+    this.#seal(batch);
+  }
+
+  #seal(batch: Batch): void {
+    batch.seal();
+    this.#sealed = this.#start;
+    this.#roundEnd = this.#visits + this.count;
+    const last = this.#handed.at(-1);
+    if (last?.batch === batch) last.servedAt = this.#roundEnd;
+    this.#shares.clear();
+  }
+
+  get isOver(): boolean {
+    return this.#visits >= this.#roundEnd;
+  }
+
+  get unwritten(): number | undefined {
+    return this.#handed[0]?.turn;
+  }
+
+  write(most: number): number {
+    let written = 0;
+    while (written < most && !this.isOver) {
+      this.#visits++;
+      const seat = this.#next();
+      if (seat && seat.seen < this.#sealed) {
+        this.#serve(seat);
+        written++;
+      }
+    }
+    this.#forgetServed();
+    return written;
+  }
+
+  #next(): Seat | undefined {
+    const next = this.#round.next();
+    if (!next.done) return next.value;
+    this.#round = this.#seats.values();
+    return this.#round.next().value;
+  }
+
+  #serve(seat: Seat): void {
+    const { outbox, behind, seen, spoke } = seat;
+    const render = outbox?.idle;
+    if (render && behind === undefined && spoke < seen) {
+      seat.seen = this.#sealed;
+      const share = this.#share(render, seen);
+      if (share.bytes.length > 0) outbox.offer(share);
+    } else {
+      this.catchUpSealed(seat);
+    }
+  }
+
+  /** All that may be written from event `from` on, for those who have caused none of it. */
+  #share(render: Render, from: number): Share {
+    const last = this.#shares.get(render);
+    if (last?.from === from) return last.share;
+    const share = join(
+      this.#handed.filter(({ batch, start }) =>
+        batch.isSealed && start + batch.length > from
+      )
+        .map(({ batch, start }) =>
+          batch.share(render, Math.max(0, from - start), batch.length)
+        ),
+    );
+    this.#shares.set(render, { from, share });
+    return share;
+  }
+
+  #forgetServed(): void {
+    const first = this.#handed.findIndex(({ servedAt = Infinity }) =>
+      servedAt > this.#visits
+    );
+    this.#handed.splice(0, first < 0 ? this.#handed.length : first);
   }
 }

@@ -8,8 +8,9 @@ import { describe } from "../fault.ts";
 import { type ChatEvent, LOBBY, MAX_LISTED, nameKey } from "../message.ts";
 import type { Log, Origin, Place } from "./log.ts";
 import type { Limits } from "./limits.ts";
-import { Batch, type Turns } from "./outbox.ts";
+import { Batch } from "./outbox.ts";
 import { Room, type Said, type Seat, type Unstored } from "./room.ts";
+import type { Turns } from "./turns.ts";
 
 const log = getLogger(["chat", "rooms"]);
 
@@ -160,38 +161,44 @@ export class Rooms {
     this.#turns.handOut(this.#endTurn);
   }
 
-  #endTurn = (): Promise<void> | undefined => {
+  #endTurn = (turn: number): Promise<void> | undefined => {
     const stirred = [...this.#stirred];
     this.#stirred = new Set();
-    const said = stirred.map((room) => room.endTurn());
+    const said = stirred.map((room) => room.endTurn(turn));
     const unsettled = said.filter(({ unstored }) => unstored.length > 0);
-    // Only now, because somebody may have said something and left in the same turn.
     return unsettled.length === 0
-      ? this.#releaseEmpty(stirred)
-      : this.#store(unsettled).then(() => this.#releaseEmpty(stirred));
+      ? this.#show(stirred)
+      : this.#store(unsettled).then(() => this.#show(stirred));
   };
+
+  /** What was said is written to those who are there: first where it was said first, for those who are in many rooms. */
+  #show(stirred: readonly Room[]): Promise<void> | undefined {
+    for (const room of stirred) this.#turns.begin(room);
+    // Only now, because somebody may have said something and left in the same turn.
+    return this.#releaseEmpty(stirred);
+  }
 
   async #store(said: readonly Said[]): Promise<void> {
     const unstored = said.flatMap(({ unstored }) => unstored);
     let places: readonly Place[] = [];
+    let reason: string | undefined;
     try {
       places = await this.#log.append(unstored.map(({ message }) => message));
       if (this.#fault) log.info("what is said is stored again");
-      this.#fault = undefined;
     } catch (error) {
-      const reason = describe(error);
+      reason = describe(error);
       // Once, and not in every turn of a full disk.
       if (reason !== this.#fault) {
         log.error("cannot store what is said", { reason });
       }
-      this.#fault = reason;
-      refuse(unstored, reason);
     }
+    this.#fault = reason;
     let from = 0;
     for (const of of said) {
       of.room.settle(of, places.slice(from, from += of.unstored.length));
     }
-    acknowledge(unstored, places);
+    if (reason === undefined) acknowledge(unstored, places);
+    else refuse(unstored, reason);
   }
 
   #releaseEmpty(rooms: readonly Room[]): Promise<void> | undefined {
@@ -220,7 +227,7 @@ export class Rooms {
 function refuse(unstored: readonly Unstored[], cause: string): void {
   const reason = `it could not be stored: ${cause}`;
   for (const { seat, ref } of unstored) {
-    seat.outbox?.tell({ type: "refused", code: "storage", reason, ref });
+    tell(seat, { type: "refused", code: "storage", reason, ref });
   }
 }
 
@@ -238,5 +245,11 @@ function acknowledge(
     if (own) own.push(ack);
     else acks.set(seat, [ack]);
   }
-  for (const [seat, own] of acks) seat.outbox?.tell(Batch.of(...own));
+  for (const [seat, own] of acks) tell(seat, Batch.of(...own));
+}
+
+/** Tells somebody what has come of their messages, after what was stored with them. */
+function tell(seat: Seat, event: ChatEvent | Batch): void {
+  seat.room.catchUpSealed(seat);
+  seat.outbox?.tell(event);
 }

@@ -6,7 +6,7 @@
 import { describe } from "../fault.ts";
 import { nameFault, normalizeName, type Refusal } from "../message.ts";
 import { LogError } from "./log.ts";
-import { type Member, refusal, tell } from "./members.ts";
+import { type Member, refusal, seatIn, tell } from "./members.ts";
 import type { Limits } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Reading } from "./reading.ts";
@@ -56,7 +56,7 @@ export class Seating {
     }
     const seat = room.sit(member, outbox, start);
     seat.isAnnounced = isAnnounced;
-    member.seats.set(room, seat);
+    member.seats = [...member.seats, seat];
     return seat;
   }
 
@@ -67,14 +67,14 @@ export class Seating {
 
   /** Somebody is gone, and whoever shares a room with them is told. */
   leaveAll(member: Member): void {
-    for (const seat of member.seats.values()) {
+    for (const seat of member.seats) {
       this.#depart(member, seat, "offline");
     }
   }
 
   /** Somebody is gone, and nobody is told. */
   vanish(member: Member): void {
-    for (const seat of member.seats.values()) this.#unseat(member, seat);
+    for (const seat of member.seats) this.#unseat(member, seat);
   }
 
   /**
@@ -98,12 +98,12 @@ export class Seating {
       const state = room.state();
       tell(member, { type: "joined", room: room.name, name, state });
     };
-    if (member.seats.has(room)) return tellState();
-    if (isProgram && member.seats.size >= this.#limits.maxRoomsJoined) {
+    if (seatIn(member, room)) return tellState();
+    if (isProgram && member.seats.length >= this.#limits.maxRoomsJoined) {
       return tell(member, this.tooManyJoined(ref));
     }
     if (!isProgram) {
-      for (const seat of member.seats.values()) this.stand(member, seat);
+      for (const seat of member.seats) this.stand(member, seat);
     }
     const upTo = room.seq;
     const start = isProgram
@@ -179,7 +179,7 @@ export class Seating {
 
   #unseat(member: Member, seat: Seat): void {
     seat.room.stand(seat);
-    member.seats.delete(seat.room);
+    member.seats = member.seats.filter((other) => other !== seat);
   }
 }
 

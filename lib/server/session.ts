@@ -4,77 +4,89 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { type Address, formatAddress } from "../address.ts";
 import { describe } from "../fault.ts";
 import { LineReader, REFUSE_TIMING_MARK } from "../lines.ts";
 import { PEACEFUL } from "../message.ts";
-import { isLoopback } from "./admission.ts";
-import { Dialogue, type Ending } from "./dialogue.ts";
+import type { Network } from "./admission.ts";
+import { Dialogue, type Ending, type Line } from "./dialogue.ts";
 import type { Hub } from "./hub.ts";
 import type { Limits } from "./limits.ts";
-import { Outbox, type Turns } from "./outbox.ts";
+import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { Pace } from "./pace.ts";
 import type { Dialect, Drop } from "./tally.ts";
+import type { Turns } from "./turns.ts";
 import { Vigil } from "./vigil.ts";
 
 const log = getLogger(["chat", "session"]);
 
-/** 2 KiB is plenty for chat: 64 KiB each would be 600 MB for 9,000 connections. */
-const READ_BYTES = 2048;
+/**
+ * How much is read at once: little from whoever is silent, because there may be 10,000 of them, and more from whoever
+ * has more to say, because each read is a turn of its own. 2 KiB each would be 20 MB, and 64 KiB 600 MB.
+ */
+const READ_BYTES = { least: 256, most: 4096 };
+
+/** What all sessions have in common. */
+export interface Surroundings {
+  hub: Hub;
+  turns: Turns;
+  limits: Readonly<Limits>;
+  /** Called when nothing is left of a session. */
+  onGone(session: Session): void;
+}
 
 /** A connection, from the moment it is accepted until nothing of it is left. */
-export class Session {
+export class Session implements Line, OutboxOwner {
+  /** Where it comes from, for the operator's log. */
+  readonly address: string;
+  /** What counts as one with it. */
+  readonly network: Network;
+  readonly outbox: Outbox;
   readonly #conn: Deno.Conn;
-  readonly #address: string;
-  readonly #isLocal: boolean;
-  readonly #turns: Turns;
-  readonly #limits: Readonly<Limits>;
+  readonly #surroundings: Surroundings;
   readonly #lines: LineReader;
-  readonly #outbox: Outbox;
   readonly #dialogue: Dialogue;
-  readonly #pace: Pace;
-  readonly #vigil: Vigil;
+  /** How fast it speaks, if that is bounded, and whether the other side is there, while there is something to see. */
+  #pace: Pace | undefined;
+  #vigil: Vigil | undefined;
   /** How often something has come, and whether it is waited for that something comes. */
   #reads = 0;
   #isListening = false;
+  /** Until it is greeted without having said anything. */
+  #silence: ReturnType<typeof setTimeout> | undefined;
   /** Lets whoever speaks too fast go on at once. */
   #hurry: (() => void) | undefined;
   #timingMarks = 0;
   #answering = false;
-  readonly #inputEnded = Promise.withResolvers<void>();
+  #hasInputEnded = false;
+  #onInputEnded: (() => void) | undefined;
   #parting: Promise<void> | undefined;
 
   /**
    * @param conn the connection, which belongs to the session from now on
-   * @param remote where it comes from
+   * @param from the address from which it comes, and what counts as one with it
    */
   constructor(
     conn: Deno.Conn,
-    remote: Address,
-    hub: Hub,
-    turns: Turns,
-    limits: Readonly<Limits>,
+    { address, network }: { address: string; network: Network },
+    surroundings: Surroundings,
   ) {
+    const { turns, limits } = surroundings;
+    this.address = address;
     this.#conn = conn;
-    this.#address = formatAddress(remote);
-    this.#isLocal = isLoopback(remote.host);
-    this.#turns = turns;
-    this.#limits = limits;
-    this.#pace = new Pace(limits);
-    this.#vigil = new Vigil(limits);
+    this.network = network;
+    this.#surroundings = surroundings;
     this.#lines = new LineReader(limits.maxLineBytes);
-    this.#outbox = new Outbox(conn, turns, {
-      get maxBytes() {
-        return limits.maxWaitingBytes;
-      },
-      onFull: () => this.#dropSlowReader(),
-    });
-    const end = (ending: Ending) => void this.part(ending);
-    this.#dialogue = new Dialogue({
-      outbox: this.#outbox,
-      end: (reason) => end({ why: reason, farewell: reason }),
-    }, { hub, turns, limits, address: this.#address, end });
+    this.outbox = new Outbox(conn, turns, this);
+    this.#dialogue = new Dialogue(this, surroundings);
     turns.tally.sessions++;
+  }
+
+  get #turns(): Turns {
+    return this.#surroundings.turns;
+  }
+
+  get #limits(): Readonly<Limits> {
+    return this.#surroundings.limits;
   }
 
   /** In which dialect it speaks. */
@@ -82,26 +94,60 @@ export class Session {
     return this.#dialogue.dialect;
   }
 
-  /** How many bytes wait to be written. */
-  get waitingBytes(): number {
-    return this.#outbox.waitingBytes;
+  /** How many bytes may wait to be written. */
+  get maxBytes(): number {
+    return this.#limits.maxWaitingBytes;
+  }
+
+  /** More than that wait. */
+  onFull(): void {
+    const reason = `more than ${this.maxBytes} bytes wait for you to read them`;
+    this.#giveUp("slow", "reads too slowly", reason);
   }
 
   /** Reads until the connection has ended, one way or the other. Never throws. */
   async run(): Promise<void> {
-    log.info("connected", { address: this.#address });
+    log.info("connected", { address: this.address });
     // Somebody at telnet waits to be greeted; a program speaks first, and is then greeted in its dialect.
-    const { firstLineMs } = this.#limits;
-    const silence = setTimeout(() => this.#dialogue.greet(), firstLineMs);
-    let ending: Ending;
+    this.#silence = setTimeout(() => {
+      this.#silence = undefined;
+      this.#dialogue.greet();
+    }, this.#limits.firstLineMs);
+    let ending: Ending | undefined;
+    let buffer = new Uint8Array(READ_BYTES.least);
     try {
-      ending = { why: await this.#read() };
+      // One async function for all of it: each that waits for the next line takes half a KiB.
+      while (!ending) {
+        let count;
+        this.#isListening = true;
+        try {
+          count = await this.#conn.read(buffer);
+        } catch (error) {
+          ending = { why: `connection lost (${describe(error)})` };
+          break;
+        } finally {
+          this.#isListening = false;
+        }
+        this.#reads++;
+        if (count === null) {
+          await this.#hearLast();
+          ending = { why: PEACEFUL.endOfInput };
+        } else {
+          await this.#hear(buffer.subarray(0, count));
+          buffer = fitting(buffer, count);
+        }
+      }
     } catch (error) {
       ending = { why: "a fault of this server", drop: "fault" };
-      log.error("fault", { address: this.#address, error });
+      log.error("fault", { address: this.address, error });
     }
-    clearTimeout(silence);
-    this.#inputEnded.resolve();
+    await this.#end(ending);
+  }
+
+  async #end(ending: Ending): Promise<void> {
+    clearTimeout(this.#silence);
+    this.#hasInputEnded = true;
+    this.#onInputEnded?.();
     // Who has ended their input learns from the farewell that all of it was taken, or before it what was not.
     const hasEntered = this.#dialogue.name !== undefined;
     if (hasEntered && ending.why === PEACEFUL.endOfInput) {
@@ -109,6 +155,7 @@ export class Session {
       await this.#turns.ended();
     }
     await this.part(ending);
+    this.#surroundings.onGone(this);
   }
 
   /**
@@ -121,11 +168,16 @@ export class Session {
     // Whoever is at a terminal may be silent for as long as they like.
     const isDue = this.dialect === "json" && this.#isListening;
     const heard = isDue ? this.#reads : undefined;
-    const { taken } = this.#outbox;
+    const { taken } = this.outbox;
+    if (taken === undefined && heard === undefined) {
+      this.#vigil = undefined;
+      return;
+    }
     const { silentMs, stuckMs } = this.#limits;
+    this.#vigil ??= new Vigil(this.#limits);
     switch (this.#vigil.look(now, { taken, heard })) {
       case "ping":
-        return this.#outbox.tell({ type: "ping" });
+        return this.outbox.tell({ type: "ping" });
       case "silent":
         return this.#giveUp(
           "silent",
@@ -141,6 +193,11 @@ export class Session {
     }
   }
 
+  /** Ends the conversation; the member is told why. */
+  end(reason: string): void {
+    void this.part({ why: reason, farewell: reason });
+  }
+
   /**
    * Ends the conversation: the member leaves, what waits for them is written, and the connection is closed.
    *
@@ -153,7 +210,7 @@ export class Session {
 
   async #part(ending: Ending): Promise<void> {
     const { name } = this.#dialogue;
-    const who = { ...(name !== undefined && { name }), address: this.#address };
+    const who = { ...(name !== undefined && { name }), address: this.address };
     log.info("left", { ...who, why: ending.why });
     if (ending.drop) this.#turns.tally.drop(ending.drop);
     this.#hurry?.();
@@ -166,47 +223,34 @@ export class Session {
   }
 
   async #finish(): Promise<void> {
-    await this.#outbox.end();
+    await this.outbox.end();
     try {
       await this.#conn.closeWrite();
     } catch {
       // The other side is gone already.
     }
-    await this.#inputEnded.promise;
+    if (this.#hasInputEnded) return;
+    await new Promise<void>((resolve) => this.#onInputEnded = resolve);
   }
 
-  /** Reads until the input has ended, and says why it has. */
-  async #read(): Promise<string> {
-    const buffer = new Uint8Array(READ_BYTES);
-    for (;;) {
-      let count;
-      this.#isListening = true;
-      try {
-        count = await this.#conn.read(buffer);
-      } catch (error) {
-        return `connection lost (${describe(error)})`;
-      } finally {
-        this.#isListening = false;
-      }
-      this.#reads++;
-      if (count === null) {
-        await this.#hear(this.#lines.end());
-        if (this.#lines.overflowed) this.#refuseEndlessLine();
-        return PEACEFUL.endOfInput;
-      }
-      this.#turns.tally.bytesRead += count;
-      this.#lines.maxBytes = this.#limits.maxLineBytes;
-      if (!this.#parting) {
-        await this.#hear(this.#lines.push(buffer.subarray(0, count)));
-      }
-      if (this.#lines.overflowed) this.#refuseEndlessLine();
-      if (this.#lines.isTls) this.#dialogue.refuse("TLS");
-      // Read once a turn: whoever sends fast then fills batches, and not the others' outboxes.
-      await this.#turns.ended();
-    }
+  /** Heeds what has come, and resolves when more may be read. */
+  async #hear(bytes: Uint8Array): Promise<void> {
+    this.#turns.tally.bytesRead += bytes.length;
+    this.#lines.maxBytes = this.#limits.maxLineBytes;
+    if (!this.#parting) await this.#heed(this.#lines.push(bytes));
+    if (this.#lines.overflowed) this.#refuseEndlessLine();
+    if (this.#lines.isTls) this.#dialogue.refuse("TLS");
+    // Read once a turn: whoever sends fast then fills batches, and not the others' outboxes.
+    await this.#turns.ended();
   }
 
-  async #hear(lines: readonly string[]): Promise<void> {
+  /** Heeds a last line without an end. */
+  async #hearLast(): Promise<void> {
+    await this.#heed(this.#lines.end());
+    if (this.#lines.overflowed) this.#refuseEndlessLine();
+  }
+
+  async #heed(lines: readonly string[]): Promise<void> {
     if (this.#lines.timingMarks > this.#timingMarks) this.#answerTimingMarks();
     if (this.#lines.telnet) this.#dialogue.speakTelnet();
     for (const line of lines) {
@@ -215,20 +259,21 @@ export class Session {
       const heeded = this.#dialogue.heed(line);
       if (heeded) await heeded;
       // 2 KiB can ask for megabytes of answers. Who asks for many waits for them, and nobody else does.
-      if (this.#outbox.answerBytes >= this.#limits.maxAnswerBytes) {
-        await this.#outbox.answered();
+      if (this.outbox.answerBytes >= this.#limits.maxAnswerBytes) {
+        await this.outbox.answered();
       }
     }
   }
 
   get #isPaced(): boolean {
     const { rate, limitLoopback } = this.#limits;
-    return rate > 0 && (limitLoopback || !this.#isLocal);
+    return rate > 0 && (limitLoopback || !this.network.isLoopback);
   }
 
   /** Waits until one more line may be heard. Meanwhile nothing is read, and what is said waits at the other end. */
   async #keepPace(): Promise<void> {
     while (this.#isPaced && !this.#parting) {
+      this.#pace ??= new Pace(this.#limits);
       const waitMs = this.#pace.take(performance.now());
       if (waitMs === 0) return;
       const { promise, resolve } = Promise.withResolvers<void>();
@@ -268,16 +313,20 @@ export class Session {
     void this.part({ why: "endless line", farewell, drop: "endless-line" });
   }
 
-  #dropSlowReader(): void {
-    const { maxWaitingBytes } = this.#limits;
-    const reason =
-      `more than ${maxWaitingBytes} bytes wait for you to read them`;
-    this.#giveUp("slow", "reads too slowly", reason);
-  }
-
   /** Who does not take what waits for them is told why, if they take anything more, and nothing else. */
   #giveUp(drop: Drop, why: string, reason: string): void {
-    this.#outbox.cut({ type: "bye", reason });
+    this.outbox.cut({ type: "bye", reason });
     void this.part({ why, drop });
   }
+}
+
+/** A buffer for the next read: larger if this one was full, smaller if it is far too large. */
+function fitting(
+  buffer: Uint8Array<ArrayBuffer>,
+  count: number,
+): Uint8Array<ArrayBuffer> {
+  const { least, most } = READ_BYTES;
+  if (count === buffer.length && count < most) return new Uint8Array(most);
+  if (count < least && buffer.length > least) return new Uint8Array(least);
+  return buffer;
 }
