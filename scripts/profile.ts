@@ -7,6 +7,7 @@
 import { fileURLToPath } from "node:url";
 import { failure, parseFlags, text, wholeNumber } from "../lib/flags.ts";
 import { compile, noCompiler } from "./bench/cc.ts";
+import config from "../deno.json" with { type: "json" };
 import {
   type CpuProfile,
   type Owner,
@@ -17,8 +18,8 @@ import {
 
 /** The server is run as its task runs it. */
 const SERVER = [
-  ...["run", "--quiet", "--no-prompt"],
-  ...["--allow-net", "--allow-read", "--allow-write"],
+  ...config.tasks.server.command.split(" ").slice(1, -1),
+  "--quiet",
 ];
 
 const ROOT = new URL("../", import.meta.url);
@@ -45,7 +46,7 @@ system call counts for whoever makes it, so what the kernel takes to send is in
 op_write. What the event loop does by itself, such as reading, is in (program)
 and idle. Time in which the thread waits for a processor counts for whatever it
 was at: where there is less processor time than busy time, others took it.
-Linux's perf looks into the kernel, too: see docs/profiling.md.`;
+Linux's perf looks into the kernel, too: see docs/performance.md.`;
 
 /** What scripts/bench/load.c prints, as far as it is used here. */
 interface LoadReport {
@@ -106,7 +107,7 @@ async function main(args: readonly string[]): Promise<void> {
   if (missing) throw new Error(`there is no load: ${missing}`);
   // Before all the work, and not after it, if it cannot be written.
   if (out) (await Deno.open(out, { append: true, create: true })).close();
-  const { report, profile } = await measure(load);
+  const { report, profile } = await measure(load, stopSignal());
   const path = out ||
     await Deno.makeTempFile({ prefix: "chat-server-", suffix: ".cpuprofile" });
   await Deno.writeTextFile(path, profile);
@@ -122,6 +123,7 @@ async function main(args: readonly string[]): Promise<void> {
 /** Starts a server, has its members talk, and gives what they and its profiler say. */
 async function measure(
   load: Load,
+  stop: AbortSignal,
 ): Promise<{ report: LoadReport; profile: string }> {
   const folder = await Deno.makeTempDir();
   try {
@@ -143,7 +145,7 @@ async function measure(
       if (port === undefined) {
         throw new Error(`the server does not start: ${firstLine(await log)}`);
       }
-      const report = await put(load, program, port, server.pid);
+      const report = await put(load, program, { port, pid: server.pid }, stop);
       server.kill("SIGTERM");
       // The profile is written at its end.
       await server.status;
@@ -160,6 +162,15 @@ async function measure(
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
+}
+
+/** Stops it on Ctrl-C, and whatever else asks a program to stop. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => stop.abort(new Error("stopped")));
+  }
+  return stop.signal;
 }
 
 /** Where the server listens; `undefined` if it ends instead. */
@@ -179,13 +190,15 @@ async function portOf(
 async function put(
   load: Load,
   program: string,
-  port: number,
-  pid: number,
+  { port, pid }: { port: number; pid: number },
+  stop: AbortSignal,
 ): Promise<LoadReport> {
   const numbers = Object.entries(load).map(([name, n]) => `${name}=${n}`);
   const { success, stdout, stderr } = await new Deno.Command(program, {
     args: [String(port), String(pid), ...numbers],
+    signal: stop,
   }).output();
+  stop.throwIfAborted();
   const decoder = new TextDecoder();
   if (!success) throw new Error(firstLine(decoder.decode(stderr)));
   return JSON.parse(decoder.decode(stdout));

@@ -443,8 +443,8 @@ Deno.test("The tables have medians, ratios, rounds, goals, and why somebody is m
 });
 
 Deno.test("Everybody who takes part says what they are, and has an id and a name of their own", () => {
-  for (const  of of["id", "name"] as const) {
-    const all = CONTESTANTS.map((contestant) => contestant[of]);
+  for (const field of ["id", "name"] as const) {
+    const all = CONTESTANTS.map((contestant) => contestant[field]);
     assertEquals(new Set(all).size, all.length);
   }
   for (const { about } of CONTESTANTS) assert(about.length > 0);
@@ -526,7 +526,7 @@ testUnless(
   async () => {
     await using run = bench([
       ...["--only", "burst/c,calm/c,calm/chat-server"],
-      ...["--rounds", "1", "--seconds", "3600"],
+      ...["--rounds", "1", "--seconds", "100"],
     ]);
     await run.out.until(/^round 1, burst: C reference/);
     run.signal("SIGINT");

@@ -19,18 +19,35 @@ async function crowd(house: House, count: number): Promise<Reader[]> {
   return readers;
 }
 
+/** A house whose rounds a test can stop after their next slice, and have go on. */
+async function pausing() {
+  const slice = { isAwaited: false, ...Promise.withResolvers<() => void>() };
+  const turns = new Turns((go) => {
+    if (slice.isAwaited) slice.resolve(go);
+    else setImmediate(go);
+    slice.isAwaited = false;
+  });
+  const house = await House.open(undefined, {}, turns);
+  const stopped = () => {
+    slice.isAwaited = true;
+    return slice.promise;
+  };
+  return { house, stopped };
+}
+
 /** How many of them have been written something. */
 function written(readers: readonly Reader[]): number {
   return readers.filter(({ writes }) => writes.length > 0).length;
 }
 
 Deno.test("Who is written to is given all that is new by then, and nobody waits longer than for one round", async () => {
-  const house = await House.open();
+  const { house, stopped } = await pausing();
   const [ann, bob, ...others] = await crowd(house, 302);
   house.say(ann!, "first");
-  while (written(others) === 0) await go();
+  const goOn = await stopped();
   assert(written(others) <= 100, "not a slice");
   house.say(bob!, "second");
+  goOn();
   await house.settle();
   const pieces = others.map(({ writes }) => writes.length);
   // The first slice was written before the second was said, the last ones were not.
@@ -44,11 +61,12 @@ Deno.test("Who is written to is given all that is new by then, and nobody waits 
 });
 
 Deno.test("Those who are given several turns at once are given the same bytes", async () => {
-  const house = await House.open();
+  const { house, stopped } = await pausing();
   const [ann, ...others] = await crowd(house, 302);
   house.say(ann!, "first");
-  while (written(others) === 0) await go();
+  const goOn = await stopped();
   house.say(ann!, "second");
+  goOn();
   await house.settle();
   const [last, before] = [others.at(-1)!, others.at(-2)!];
   assertStrictEquals(last.writes[0], before.writes[0]);

@@ -3,6 +3,7 @@
  */
 
 import { fileURLToPath } from "node:url";
+import config from "../../deno.json" with { type: "json" };
 import { compile, noCompiler } from "./cc.ts";
 
 /** A contestant cannot be started here; the message says why. */
@@ -53,14 +54,10 @@ export interface Contestant {
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
-/** `server.ts` with the permissions of its task. */
+/** What `deno task server` runs. */
 const FROM_SOURCE = [
-  "run",
+  ...config.tasks.server.command.split(" ").slice(1, -1),
   "--quiet",
-  "--no-prompt",
-  "--allow-net",
-  "--allow-read",
-  "--allow-write",
   `${ROOT}server.ts`,
 ];
 

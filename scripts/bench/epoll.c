@@ -58,6 +58,7 @@ static void die(const char *what) {
 }
 
 static void append(Bytes *bytes, const char *from, size_t length) {
+    if (length == 0) return;
     if (bytes->length + length > bytes->size) {
         bytes->size = 2 * (bytes->length + length);
         if (!(bytes->at = realloc(bytes->at, bytes->size))) die("realloc");

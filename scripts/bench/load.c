@@ -379,6 +379,7 @@ static void read_arguments(int argc, char **argv) {
         *value++ = 0;
         if (strcmp(argv[i], "dialect") == 0) {
             is_irc = strcmp(value, "irc") == 0;
+            if (!is_irc && strcmp(value, "lines") != 0) give_up("a dialect is lines or irc");
             continue;
         }
         for (size_t k = 0; k < sizeof numbers / sizeof *numbers; k++)

@@ -151,7 +151,7 @@ const CROWD_TRIAL: Trial = {
     p99 > BEHIND_MS
       ? `${name}: cannot keep up, so that what waits grows for as long as it is measured.`
       : undefined,
-  seconds: { full: 1, quick: 1 },
+  seconds: { full: 2, quick: 2 },
   async run({ carry }, seconds) {
     const { p99 } = await carry({ members: 1000, rate: 500, seconds });
     return [p99];
@@ -195,7 +195,8 @@ const CALM_TRIAL: Trial = {
   }],
   members: 100,
   needsLoad: true,
-  seconds: { full: 3, quick: 2 },
+  // It takes a while until what runs 100 times a second is compiled to machine code.
+  seconds: { full: 5, quick: 3 },
   async run({ carry }, seconds) {
     const report = await carry({ members: 100, rate: 100, seconds });
     return [usPerDelivery(report)];
