@@ -99,6 +99,18 @@ Deno.test("Hub shows names as NFKC writes them", async () => {
   assertEquals(ann.heard(), ["[bob] entered room", "[bob] is now [ben]"]);
 });
 
+Deno.test("Hub refuses a message of more than 1,024 bytes, however few characters it has", async () => {
+  const house = await House.open();
+  const [ann, bob] = [await house.enter("ann"), await house.enter("bob")];
+  await house.quiet(ann, bob);
+  house.say(ann, "\u5b57".repeat(341));
+  house.say(ann, "\u5b57".repeat(342));
+  await house.settle();
+  assertEquals(bob.heard(), [`<ann> ${"\u5b57".repeat(341)}`]);
+  const [refusal] = ann.heard();
+  assert(refusal?.startsWith("-- refused (1026 bytes are too long"), refusal);
+});
+
 Deno.test("Hub tells one member after what was said before, and nobody else", async () => {
   const house = await House.open();
   const [ann, bob] = [await house.enter("ann"), await house.enter("bob")];

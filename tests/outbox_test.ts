@@ -116,6 +116,22 @@ Deno.test("Batch leaves out what its reader said, in any stretch of any batch", 
   }
 });
 
+Deno.test("Batch leaves out what its reader said also where characters take more than a byte", () => {
+  const batch = new Batch();
+  const [own, other] = [1, 2].map(() =>
+    outboxOn(new OpenSink(), new Turns()).outbox
+  );
+  const { render } = countingRender();
+  batch.add(said("\u00e4\u{1f600}"), own);
+  batch.add(said("\u5b57"), other);
+  batch.add(said("c"), own);
+  assertEquals(decoder.decode(batch.bytes(render, 0, 3, own!)), "\u5b57\n");
+  assertEquals(
+    decoder.decode(batch.bytes(render, 0, 3, other!)),
+    "\u00e4\u{1f600}\nc\n",
+  );
+});
+
 Deno.test("Batch leaves out what was dropped, and the other events keep their places", () => {
   const batch = new Batch();
   const [own, other] = [1, 2].map(() =>

@@ -1,37 +1,44 @@
 /** When members are written to: in rounds, in slices, and between them the sockets are looked at. */
 
 import { setImmediate } from "node:timers";
+import type { Limits } from "../lib/server/limits.ts";
+import { tell } from "../lib/server/members.ts";
 import { Pulse } from "../lib/server/pulse.ts";
 import { Turns } from "../lib/server/turns.ts";
 import { assert, assertEquals, assertStrictEquals } from "./assert.ts";
 import { soon } from "./fixtures.ts";
-import { House, type Reader } from "./house.ts";
+import { House, type Reader, SlowLog } from "./house.ts";
 
 /** One go of the event loop. */
 const go = () => new Promise<void>((resolve) => setImmediate(resolve));
 
 /** So many people in one room, who have heard of each other. */
-async function crowd(house: House, count: number): Promise<Reader[]> {
+async function crowd(
+  house: House,
+  count: number,
+  first = 0,
+): Promise<Reader[]> {
   const readers: Reader[] = [];
-  for (let i = 0; i < count; i++) readers.push(await house.enter(`m${i}`));
+  for (let i = first; i < first + count; i++) {
+    readers.push(await house.enter(`m${i}`));
+  }
   await house.settle();
   for (const reader of readers) reader.heard();
   return readers;
 }
 
 /** A house whose rounds a test can stop after their next slice, and have go on. */
-async function pausing() {
-  const slice = { isAwaited: false, ...Promise.withResolvers<() => void>() };
+async function pausing(
+  { limits, log }: { limits?: Partial<Limits>; log?: SlowLog } = {},
+) {
+  let slice: PromiseWithResolvers<() => void> | undefined;
   const turns = new Turns((go) => {
-    if (slice.isAwaited) slice.resolve(go);
+    if (slice) slice.resolve(go);
     else setImmediate(go);
-    slice.isAwaited = false;
+    slice = undefined;
   });
-  const house = await House.open(undefined, {}, turns);
-  const stopped = () => {
-    slice.isAwaited = true;
-    return slice.promise;
-  };
+  const house = await House.open(log, limits, turns);
+  const stopped = () => (slice = Promise.withResolvers()).promise;
   return { house, stopped };
 }
 
@@ -95,6 +102,57 @@ Deno.test("A round misses nobody, whoever comes, leaves or is slow while it goes
     assertEquals(heard, lines);
   }
   assertEquals(stuck.writes.length, 1);
+});
+
+Deno.test("A round in which many sit down misses nobody who was there before", async () => {
+  // Nobody is told of them, so that no other round makes up for this one.
+  const { house, stopped } = await pausing({ limits: { maxAnnounced: 1 } });
+  const first = await crowd(house, 100);
+  house.say(first[0]!, "hi");
+  await house.settle();
+  // The next round begins behind them, and ends with them.
+  const others = await crowd(house, 202, 100);
+  for (const reader of first) reader.heard();
+  house.say(others[0]!, "hello");
+  const goOn = await stopped();
+  for (let i = 0; i < 150; i++) void house.enter(`new${i}`);
+  goOn();
+  await house.settle();
+  assertEquals([written(first), written(others)], [100, 201]);
+});
+
+Deno.test("Who catches up in the middle of a round hears everything once", async () => {
+  const log = new SlowLog();
+  const { house, stopped } = await pausing({ log });
+  const [ann] = await crowd(house, 302);
+  house.say(ann!, "one");
+  await house.settle();
+  const read = log.hold("read");
+  const bot = await house.program();
+  await read.reached;
+  house.say(ann!, "two");
+  const goOn = await stopped();
+  read.release();
+  for (let i = 0; i < 10; i++) await go();
+  goOn();
+  await house.settle();
+  house.say(ann!, "three");
+  await house.settle();
+  assertEquals(bot.messages(), ["1 one", "2 two", "3 three"]);
+});
+
+Deno.test("Whoever is answered does not wait for the end of a round", async () => {
+  const { house, stopped } = await pausing();
+  const [ann, bob] = await crowd(house, 402);
+  house.say(ann!, "hi");
+  const goOn = await stopped();
+  bob!.heard();
+  tell(bob!.member, { type: "gap", room: "lobby", from: 1, to: 1 });
+  goOn();
+  const goOnAgain = await stopped();
+  assertEquals(bob!.heard(), ["-- 1 message is no longer kept"]);
+  goOnAgain();
+  await house.settle();
 });
 
 Deno.test("A small room does not wait for the round of a large one", async () => {

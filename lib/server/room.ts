@@ -182,7 +182,6 @@ export class Room implements Round {
   move(seat: Seat, outbox: Outbox, start: Start): void {
     seat.outbox = outbox;
     seat.seen = this.end;
-    seat.spoke = -1;
     Object.assign(seat, start);
   }
 
