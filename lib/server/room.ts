@@ -229,21 +229,22 @@ export class Room implements Round {
   }
 
   #catchUp(seat: Seat, end: number): void {
-    if (seat.seen >= end) return;
-    const { behind, outbox } = seat;
-    const current = { batch: this.#batch, start: this.#start };
-    for (const { batch, start } of outbox ? [...this.#handed, current] : []) {
-      const from = Math.max(0, seat.seen - start);
-      const to = Math.min(batch.length, end - start);
-      if (behind === undefined) outbox?.add(batch, from, to);
-      else {
-        // The messages are read from the log, once they are there.
-        for (const stretch of batch.announcements(from, to)) {
-          outbox?.add(batch, stretch.from, stretch.to);
-        }
-      }
-    }
+    const { behind, outbox, seen } = seat;
+    if (seen >= end) return;
     seat.seen = end;
+    if (!outbox) return;
+    const current = { batch: this.#batch, start: this.#start };
+    for (const { batch, start } of [...this.#handed, current]) {
+      const all = {
+        from: Math.max(0, seen - start),
+        to: Math.min(batch.length, end - start),
+      };
+      // Who is behind reads the messages from the log, once they are there.
+      const stretches = behind === undefined
+        ? [all]
+        : batch.announcements(all.from, all.to);
+      for (const { from, to } of stretches) outbox.add(batch, from, to);
+    }
   }
 
   /** Lets somebody who has read all of the log hear what is said, if that is so. */

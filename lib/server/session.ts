@@ -258,7 +258,7 @@ export class Session implements Line, OutboxOwner {
       if (this.#parting) return;
       const heeded = this.#dialogue.heed(line);
       if (heeded) await heeded;
-      // 2 KiB can ask for megabytes of answers. Who asks for many waits for them, and nobody else does.
+      // One read can ask for megabytes of answers. Who asks for many waits for them, and nobody else does.
       if (this.outbox.answerBytes >= this.#limits.maxAnswerBytes) {
         await this.outbox.answered();
       }

@@ -161,11 +161,9 @@ export class Turns {
   /** Tells those who wait for turns of which all is written. */
   #resolve(): void {
     if (this.#ends.length === 0) return;
-    let unwritten = this.#handingOut ?? this.#turn;
-    for (const turn of this.#due.values()) {
-      unwritten = Math.min(unwritten, turn);
-      break;
-    }
+    const collecting = this.#handingOut ?? this.#turn;
+    const [oldest = collecting] = this.#due.values();
+    let unwritten = Math.min(collecting, oldest);
     for (const round of this.#rounds) {
       unwritten = Math.min(unwritten, round.unwritten ?? unwritten);
     }
