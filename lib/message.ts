@@ -21,6 +21,12 @@ export type Command =
     | { type: "nick"; name: string }
     | { type: "who"; room?: string }
     | { type: "history"; room?: string; before?: number; limit?: number }
+    /** The name that they have becomes theirs. */
+    | { type: "register"; password: string }
+    | { type: "login"; name: string; password: string }
+    /** A new password for the name that is theirs. */
+    | { type: "password"; password: string }
+    | { type: "unregister" }
     | { type: "ping" }
     /** The answer to a ping of the server. */
     | { type: "pong" }
@@ -33,6 +39,8 @@ export interface Hello {
   type: "hello";
   /** What it wants to be called; a guest's name if it does not say. */
   name?: string;
+  /** The password of that name, if it belongs to somebody. */
+  login?: string;
   /** The secret by which it is known again: 128 random bits in hexadecimal digits. */
   session?: string;
   /** What it has read of each room that it was in. */
@@ -80,9 +88,13 @@ export type Refusal = {
     | "away"
     | "bad-frame"
     | "hello-expected"
+    | "login-wrong"
     | "name-invalid"
+    | "name-owned"
     | "name-taken"
     | "name-unknown"
+    | "not-registered"
+    | "password-invalid"
     | "room-invalid"
     | "room-kept"
     | "room-unknown"
@@ -123,6 +135,8 @@ export type ChatEvent =
   }
   /** What was asked for is done: a message is stored, and then has a `seq`. */
   | { type: "ack"; ref: string; seq?: number }
+  /** The same, where there is something to say about it and nothing else that would. */
+  | { type: "done"; text: string; ref: string }
   | {
     type: "members";
     room: string;
@@ -170,6 +184,7 @@ export const PEACEFUL = {
 export const FINAL = {
   replaced: "this session goes on in another connection",
   badFrames: "ten frames in a row were bad",
+  nameReclaimed: "this name goes on in another connection",
 } as const;
 
 /** How one dialect writes an event: the text of one or more whole lines, their ends included. */
@@ -189,6 +204,9 @@ export const MAX_UNACKNOWLEDGED = 1000;
 
 /** The most bytes of UTF-8 that a message may have, once cleaned and without its command word. */
 export const MAX_MESSAGE_BYTES = 1024;
+
+/** The most characters (Unicode code points) of a password. */
+export const MAX_PASSWORD_LENGTH = 256;
 
 /** The most bytes of a line, before its end has come. */
 export const MAX_LINE_BYTES = 8192;

@@ -47,7 +47,7 @@ Deno.test("complete() offers each name once, most likely first", () => {
 });
 
 Deno.test("complete() offers commands, with a blank where an argument may follow", () => {
-  assertEquals(offered("/r"), ["/reply ", "/rooms"]);
+  assertEquals(offered("/r"), ["/reply ", "/rooms", "/register "]);
   assertEquals(offered("/WHO"), ["/who "]);
   assertEquals(offered("/cl"), ["/clear"]);
   assertEquals(offered("/").length, KNOWN.commands.length);

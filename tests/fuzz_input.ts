@@ -130,11 +130,13 @@ const TYPES = [
   ...["hello", "say", "tell", "reply", "join", "leave", "nick", "who", "rooms"],
   ...["history", "ping", "pong", "quit", "welcome", "message", "ack", "bye"],
   ...["joined", "left", "renamed", "told", "members", "gap", "anew", "error"],
+  ...["register", "login", "password", "unregister", "done"],
 ];
 
 const KEY = fc.constantFrom(
   ...["type", "v", "id", "room", "text", "name", "to", "from", "session"],
   ...["since", "before", "limit", "action", "seq", "time", "reason", "rooms"],
+  ...["login", "password"],
   ...["__proto__", "constructor", "toString", "", "t\\u0079pe", "\\ud800"],
 );
 

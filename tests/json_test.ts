@@ -31,6 +31,7 @@ const ANYTHING = fc.string({
 const plain = (text: string) => clean(text).toWellFormed();
 const WORD = ANYTHING.map(plain);
 const TEXT = WORD.filter((text) => text.trim() !== "");
+const PASSWORD = WORD.filter((text) => text !== "" && text.length <= 256);
 const REF = fc.oneof(
   fc.constant(""),
   fc.string({ minLength: 1, maxLength: 64 }),
@@ -61,9 +62,13 @@ const CODES: Refusal["code"][] = [
   "away",
   "bad-frame",
   "hello-expected",
+  "login-wrong",
   "name-invalid",
+  "name-owned",
   "name-taken",
   "name-unknown",
+  "not-registered",
+  "password-invalid",
   "room-invalid",
   "room-kept",
   "room-unknown",
@@ -92,6 +97,7 @@ const EVENTS: {
   ack: fc.record({ type: fc.constant("ack"), ref: REF, seq: COUNT }, {
     requiredKeys: ["type", "ref"],
   }),
+  done: fc.record({ type: fc.constant("done"), text: WORD, ref: REF }),
   joined: fc.record({
     type: fc.constant("joined"),
     room: ROOM,
@@ -172,6 +178,7 @@ const REQUESTS: {
   hello: fc.record({
     type: fc.constant("hello"),
     name: WORD,
+    login: PASSWORD,
     session: fc.string({
       unit: fc.constantFrom(..."0123456789abcdef"),
       minLength: 32,
@@ -213,6 +220,23 @@ const REQUESTS: {
     limit: fc.integer({ min: 1, max: MAX_HISTORY }),
     ref: REF,
   }, { requiredKeys: ["type", "room", "ref"] }),
+  register: fc.record({
+    type: fc.constant("register"),
+    password: PASSWORD,
+    ref: REF,
+  }),
+  login: fc.record({
+    type: fc.constant("login"),
+    name: WORD,
+    password: PASSWORD,
+    ref: REF,
+  }),
+  password: fc.record({
+    type: fc.constant("password"),
+    password: PASSWORD,
+    ref: REF,
+  }),
+  unregister: fc.record({ type: fc.constant("unregister"), ref: REF }),
   ping: fc.record({ type: fc.constant("ping"), ref: REF }),
   quit: fc.record({ type: fc.constant("quit"), ref: REF }),
 };
@@ -689,7 +713,9 @@ Deno.test("parse() never throws, and nothing that it gives can steer a terminal"
       seen.add(request.type);
       assertPlain(request);
       if ("text" in request) assert(request.text.trim() !== "");
-      if (isHello(line)) assert(["hello", "refused"].includes(request.type));
+      if (isHello(line) && request.type !== "refused") {
+        assert(request.type === "hello" || "password" in request);
+      }
     }),
     { numRuns: 3000 },
   );
@@ -776,6 +802,10 @@ Deno.test("isHello() tells a hello, good or bad, from what somebody says", () =>
       // Cut off; the secret in it is not for everybody.
       '{"type":"hello","session":"0123',
       '{ "type" : "hello"',
+      // Before the hello; neither is a password.
+      '{"type":"login","name":"ann","password":"0123"}',
+      '{"type":"register","password":"0123',
+      '{"type":"password"}',
     ]
   ) assertEquals(isHello(line), true, line);
   for (

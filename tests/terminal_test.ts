@@ -404,6 +404,8 @@ terminalTest(
     await ann.type("\t");
     await line("/rooms");
     await ann.type("\t");
+    await line("/register");
+    await ann.type("\t");
     await line("/room");
     await ann.type("\t");
     await line("/reply");

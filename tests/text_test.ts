@@ -1,5 +1,11 @@
 import type { ChatEvent, Message } from "../lib/message.ts";
-import { parse, readBye, render, renderTelnet } from "../lib/wire/text.ts";
+import {
+  isSecret,
+  parse,
+  readBye,
+  render,
+  renderTelnet,
+} from "../lib/wire/text.ts";
 import { assert, assertEquals } from "./assert.ts";
 
 const TIME = Date.parse("2026-01-02T03:04:05.678Z");
@@ -311,6 +317,15 @@ Deno.test("parse() reads every command of the help, and the help names every com
     ["/history", { type: "history", limit: 20, ref: "/history" }],
     ["/HISTORY 1 ", { type: "history", limit: 1, ref: "/HISTORY 1 " }],
     ["/history 1000", { type: "history", limit: 1000, ref: "/history 1000" }],
+    ["/register a b", { type: "register", password: "a b", ref: "/register" }],
+    ["/LOGIN ann a b ", {
+      type: "login",
+      name: "ann",
+      password: "a b",
+      ref: "/LOGIN",
+    }],
+    ["/password a b", { type: "password", password: "a b", ref: "/password" }],
+    ["/unregister", { type: "unregister", ref: "/unregister" }],
     ["/help", { type: "help", ref: "/help" }],
     ["/quit", { type: "quit", ref: "/quit" }],
   ];
@@ -331,12 +346,16 @@ Deno.test("parse() reads every command of the help, and the help names every com
     "/join",
     "/leave",
     "/history",
+    "/register",
+    "/login",
+    "/password",
+    "/unregister",
     "/help",
     "/quit",
   ]);
   assert(
     help.endsWith(
-      "-- //TEXT             say a line that begins with a slash\n",
+      "-- //TEXT                say a line that begins with a slash\n",
     ),
     help,
   );
@@ -403,6 +422,43 @@ Deno.test("parse() refuses an unknown command and one without its argument, or w
         ref: line,
       });
     }
+  }
+});
+
+/** Lines in which somebody has mistyped a command that holds a password, and what may be shown of them. */
+const SECRETS: [line: string, shown: string][] = [
+  ["/register", "/register"],
+  ["/Register x secret", "/Register"],
+  ["/login secret", "/login"],
+  ["/login:ann secret", "/login"],
+  ["/LOGIN  secret ", "/LOGIN"],
+  ["/loginann secret", "/login"],
+  ["/logn ann secret", "/log"],
+  ["/passwordsecret", "/password"],
+  ["/passwd secret", "/pas"],
+  ["/regsiter secret", "/reg"],
+  ["/ login ann secret", "/ login"],
+  [" /login ann secret", "/login"],
+  ["\t/password secret", "/password"],
+  ["\uff0f\uff4c\uff4fgin ann secret", "/login"],
+];
+
+Deno.test("parse() shows nothing of what follows a command that holds a password, and never says it aloud", () => {
+  for (const [line, shown] of SECRETS) {
+    const asked = parse(line);
+    assert(asked && asked.type !== "say", line);
+    assertEquals(asked.ref, shown, line);
+    if (asked.type === "refused") {
+      assert(!render(asked).includes("secret"), line);
+    }
+  }
+});
+
+Deno.test("isSecret() knows the lines that hold a password, and no others", () => {
+  for (const [line] of SECRETS) assert(isSecret(line), line);
+  const others = ["hi", "", "/", "/unregister", "/rooms", "/msg ann /login"];
+  for (const line of [...others, "//login", "my /login", "/p", "/nick login"]) {
+    assert(!isSecret(line), line);
   }
 });
 

@@ -378,6 +378,10 @@ export class Talk {
       case "rooms":
         return this.#askForRooms(true, ref);
       case "nick":
+      case "register":
+      case "login":
+      case "password":
+      case "unregister":
       case "ping":
         return this.#ask(command);
       case "help":

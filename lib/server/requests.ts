@@ -96,6 +96,13 @@ export class Requests {
         return this.#listMembers(member, request);
       case "history":
         return this.#recount(member, request);
+      case "register":
+      case "login":
+      case "password":
+      case "unregister": {
+        const reason = "nobody can register a name here";
+        return tell(member, refusal("not-registered", reason, request.ref));
+      }
     }
   }
 

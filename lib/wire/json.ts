@@ -11,6 +11,7 @@ import {
   type Command,
   type Hello,
   MAX_HISTORY,
+  MAX_PASSWORD_LENGTH,
   type Message,
   type Refusal,
   type Since,
@@ -32,9 +33,13 @@ const CODES: Readonly<Record<Refusal["code"], true>> = {
   "away": true,
   "bad-frame": true,
   "hello-expected": true,
+  "login-wrong": true,
   "name-invalid": true,
+  "name-owned": true,
   "name-taken": true,
   "name-unknown": true,
+  "not-registered": true,
+  "password-invalid": true,
   "room-invalid": true,
   "room-kept": true,
   "room-unknown": true,
@@ -136,12 +141,22 @@ const session = v.pipe(
   v.toLowerCase(),
 );
 
+// What is wrong with it never says what it is.
+const password = v.pipe(
+  word,
+  v.check(
+    (text) => text !== "" && [...text].length <= MAX_PASSWORD_LENGTH,
+    `a password has 1 to ${MAX_PASSWORD_LENGTH} characters`,
+  ),
+);
+
 /** A frame that a client sends, by its type. */
 const REQUESTS = {
   hello: object({
     type: v.literal("hello"),
     v: version,
     name: v.exactOptional(word),
+    login: v.exactOptional(password),
     session: v.exactOptional(session),
     since: v.exactOptional(since),
   }),
@@ -160,6 +175,10 @@ const REQUESTS = {
     before: v.exactOptional(whole),
     limit: v.exactOptional(limit),
   }),
+  register: object({ type: v.literal("register"), id, password }),
+  login: object({ type: v.literal("login"), id, name: word, password }),
+  password: object({ type: v.literal("password"), id, password }),
+  unregister: object({ type: v.literal("unregister"), id }),
   ping: object({ type: v.literal("ping"), id }),
   pong: object({ type: v.literal("pong"), id }),
   quit: object({ type: v.literal("quit"), id }),
@@ -203,6 +222,14 @@ const REPORTS = {
   ack: v.pipe(
     object({ type: v.literal("ack"), id, seq: v.exactOptional(whole) }),
     v.transform(({ id = "", ...event }) => ({ ...event, ref: id })),
+  ),
+  done: v.pipe(
+    object({ type: v.literal("done"), message: word, id }),
+    v.transform(({ type, message, id = "" }) => ({
+      type,
+      text: message,
+      ref: id,
+    })),
   ),
   joined: v.lazy((frame) =>
     isObject(frame) && "log" in frame ? youJoined : joined
@@ -277,16 +304,18 @@ const REPORTS = {
   ),
 };
 
+/** The frames that hold a secret. */
+const SECRETS: readonly unknown[] = ["hello", "register", "login", "password"];
+
 /**
- * Whether a connection's first line is a hello, so that it speaks this dialect. One that is cut off is a hello, too:
- * it may hold a secret, and must not be taken for something to be said aloud.
+ * Whether a connection's first line is a hello, so that it speaks this dialect. So is taken what holds a secret and
+ * must not be said aloud: a hello that is cut off, and a password that comes before the hello.
  */
 export function isHello(line: string): boolean {
   if (!/^\s*\{/.test(line)) return false;
-  const frame = decode(line);
-  return frame
-    ? frame.type === "hello"
-    : /^\s*\{\s*"type"\s*:\s*"hello"/.test(line);
+  const type = decode(line)?.type ??
+    /^\s*\{\s*"type"\s*:\s*"(\w+)"/.exec(line)?.[1];
+  return SECRETS.includes(type);
 }
 
 /**
@@ -425,6 +454,8 @@ function report(event: ChatEvent): Report | undefined {
       const { type, ref, ...rest } = event;
       return { type, ...idOf(ref), ...rest };
     }
+    case "done":
+      return { type, message: event.text, ...idOf(event.ref) };
     case "joined": {
       const { room, name, state } = event;
       return { type, room, name, ...state };

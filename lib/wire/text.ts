@@ -95,6 +95,34 @@ const COMMANDS: readonly TextCommand[] = [
     },
   },
   {
+    name: "register",
+    argument: "PASSWORD",
+    help: "make the name you have yours",
+    command: (password, ref) => ({ type: "register", password, ref }),
+  },
+  {
+    name: "login",
+    argument: "NAME PASSWORD",
+    help: "take the name that is yours",
+    command: (argument, ref) => {
+      const [, name, password] = /^(\S+)\s+(.+)$/su.exec(argument) ?? [];
+      return name !== undefined && password !== undefined
+        ? { type: "login", name, password, ref }
+        : undefined;
+    },
+  },
+  {
+    name: "password",
+    argument: "PASSWORD",
+    help: "another password for the name that is yours",
+    command: (password, ref) => ({ type: "password", password, ref }),
+  },
+  {
+    name: "unregister",
+    help: "give up the name that is yours",
+    command: (_, ref) => ({ type: "unregister", ref }),
+  },
+  {
     name: "help",
     help: "this list",
     command: (_, ref) => ({ type: "help", ref }),
@@ -113,9 +141,33 @@ function roomOf(argument: string): { room?: string } {
   return argument === "" ? {} : { room: argument };
 }
 
+/**
+ * The beginning of a line that may hold a password: also of one that is not quite a command, because somebody has
+ * mistyped it, forgotten a blank, or put one before it.
+ */
+const SECRET = /^\s*\/\s*(?:register|login|password|reg|log|pas)/i;
+
+/** Whether a line may hold a password, so that it is neither shown nor kept, and never said to anybody. */
+export function isSecret(line: string): boolean {
+  return secretHead(line) !== undefined;
+}
+
+/** What may be shown of a line that holds a password. */
+function secretHead(line: string): string | undefined {
+  // Full-width letters come from keyboards on which people also type passwords.
+  return /^\s*[/\uff0f]/.test(line)
+    ? SECRET.exec(line.normalize("NFKC"))?.[0].trim()
+    : undefined;
+}
+
 /** What a clean line asks for; a blank line asks for nothing. */
 export function parse(line: string): Command | Refusal | undefined {
   if (line.trim() === "") return undefined;
+  const secret = secretHead(line);
+  if (secret !== undefined && !line.startsWith("/")) {
+    const reason = "nothing stands before the slash of a command";
+    return refuse("usage", reason, secret);
+  }
   if (line.startsWith("//")) {
     return { type: "say", text: line.slice(1), action: false, ref: line };
   }
@@ -123,15 +175,16 @@ export function parse(line: string): Command | Refusal | undefined {
     return { type: "say", text: line, action: false, ref: line };
   }
 
+  const ref = secret ?? line;
   const [, word = "", rest = ""] = /^\/(\S*)\s*(.*)$/su.exec(line) ?? [];
   const command = COMMANDS.find(({ name }) => name === word.toLowerCase());
   if (!command) {
-    return refuse("unknown-command", "unknown command, /help lists them", line);
+    return refuse("unknown-command", "unknown command, /help lists them", ref);
   }
   const argument = rest.trimEnd();
   const isMissing = argument === "" && command.argument && !command.optional;
-  return (isMissing ? undefined : command.command(argument, line)) ??
-    refuse("usage", `usage: ${usage(command)}`, line);
+  return (isMissing ? undefined : command.command(argument, ref)) ??
+    refuse("usage", `usage: ${usage(command)}`, ref);
 }
 
 /** An event as lines that end in LF. */
@@ -194,6 +247,8 @@ function lines(event: ChatEvent): string[] {
         `-- ${messages(count)} ${count === 1 ? "is" : "are"} no longer kept`,
       ];
     }
+    case "done":
+      return [`-- ${event.text}`];
     case "anew":
       return [`-- the history of ${event.room} has begun anew`];
     case "ack":
