@@ -266,9 +266,10 @@ Deno.test("Only session.ts, listen.ts, pulse.ts, metrics.ts and link.ts touch so
   ]);
 });
 
-Deno.test("pace.ts and vigil.ts know the limits, and no clock", async () => {
+Deno.test("pace.ts, tries.ts and vigil.ts know the limits, and no clock", async () => {
   const clocks = await filesWith(/performance\.|Date\.|setTimeout|setInterval/);
-  for (const file of ["lib/server/pace.ts", "lib/server/vigil.ts"]) {
+  for (const name of ["pace", "tries", "vigil"]) {
+    const file = `lib/server/${name}.ts`;
     assertEquals(ours(file), ["lib/server/limits.ts"], file);
     assert(!clocks.includes(file), file);
   }

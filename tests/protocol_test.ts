@@ -422,6 +422,9 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
     acceptQuietMs: __,
     lookMs: ___,
     maxRefusing: ____,
+    maxTriers: _____,
+    maxTries,
+    triesMs,
     rate,
     burst,
     maxAnnounced,
@@ -435,6 +438,7 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
   } = DEFAULT_LIMITS;
   assertEquals(others, {}, "limits that this test does not know");
   assert(!limitLoopback);
+  assertEquals(triesMs, 60_000);
   // The reason of the bye says so in words.
   assertEquals(maxBadFrames, 10);
   for (
@@ -449,6 +453,7 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
       `| ${burst} at once, then ${rate} a second (\`--burst\`, \`--rate\`)`,
       `| ${number(maxConnections)} in all (\`--max-connections\`), ` +
       `${maxPerAddress} from one address`,
+      `| ${maxTries} a minute from one address`,
       `| in rooms of up to ${maxAnnounced} members (\`--max-announced\`)`,
       `after ${pingMs / 1000} s of silence`,
       `after ${silentMs / 1000} s of silence`,

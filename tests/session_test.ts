@@ -5,6 +5,7 @@ import { isLoopback } from "../lib/server/admission.ts";
 import { Hub } from "../lib/server/hub.ts";
 import { MemoryLog } from "../lib/server/log.ts";
 import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
+import { Tries } from "../lib/server/tries.ts";
 import { Turns } from "../lib/server/turns.ts";
 import { Session } from "../lib/server/session.ts";
 import { render } from "../lib/wire/text.ts";
@@ -73,7 +74,7 @@ async function run(
       address: `${host}:1`,
       network: { name: host, isLoopback: isLoopback(host), count: 1 },
     },
-    { hub, turns, limits, onGone() {} },
+    { hub, turns, limits, tries: new Tries(limits), onGone() {} },
   );
   await soon(session.run(), () => "the session does not end");
 }
@@ -231,7 +232,13 @@ Deno.test("Session drops a member for whom more than 96 KiB wait, and nobody for
       address: "127.0.0.1:1",
       network: { name: "127.0.0.1", isLoopback: true, count: 1 },
     },
-    { hub, turns, limits: { ...LIMITS, partingMs: 1 }, onGone() {} },
+    {
+      hub,
+      turns,
+      limits: { ...LIMITS, partingMs: 1 },
+      tries: new Tries(LIMITS),
+      onGone() {},
+    },
   );
   const running = session.run();
   while (conn.writes.length < 1) await turn();

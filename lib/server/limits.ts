@@ -63,6 +63,12 @@ export interface Limits {
   directMemoryMs: number;
   /** How long a connection may be silent before it is taken for a person at telnet, in ms. Default 150. */
   firstLineMs: number;
+  /** How many wrong passwords are heard from one address in `triesMs`, of IPv6 from one /64. Default 3. */
+  maxTries: number;
+  /** For how long a wrong password counts, in ms. Default 60,000. */
+  triesMs: number;
+  /** Of how many addresses wrong passwords are remembered. Default 10,000: memory is bounded. */
+  maxTriers: number;
   /** How long a parting connection has to take what is left for it, in ms. Default 2,000. */
   partingMs: number;
   /** How long to wait when no connection can be accepted, in ms. Default 200. */
@@ -95,6 +101,9 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxBadFrames: 10,
   directMemoryMs: 600_000,
   firstLineMs: 150,
+  maxTries: 3,
+  triesMs: 60_000,
+  maxTriers: 10_000,
   partingMs: 2000,
   acceptPauseMs: 200,
   acceptQuietMs: 60_000,
@@ -108,6 +117,8 @@ export type SetLimits = Omit<
   | "maxBadFrames"
   | "directMemoryMs"
   | "firstLineMs"
+  | "triesMs"
+  | "maxTriers"
   | "partingMs"
   | "maxRefusing"
   | "lookMs"
@@ -167,6 +178,13 @@ export const LIMITS = {
     help:
       "have --rate and --max-per-address bind this machine, too: for a proxy on it; scripts at home are spared",
   },
+  "max-tries": {
+    argument: "N",
+    default: String(DEFAULT_LIMITS.maxTries),
+    help:
+      "wrong passwords that are heard from one address in a minute, of IPv6 one /64: nobody guesses, not even from this machine",
+    read: wholeNumber(1, 1_000_000),
+  },
   ping: {
     argument: "SECONDS",
     default: String(DEFAULT_LIMITS.pingMs / 1000),
@@ -224,6 +242,7 @@ export function limitsOf(settings: Values<typeof LIMITS>): SetLimits {
     maxConnections: settings["max-connections"],
     maxPerAddress: settings["max-per-address"],
     limitLoopback: settings["limit-loopback"],
+    maxTries: settings["max-tries"],
     pingMs: 1000 * settings.ping,
     silentMs: 1000 * settings.silence,
     stuckMs: 1000 * settings.stuck,

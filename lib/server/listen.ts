@@ -17,6 +17,7 @@ import { Turns } from "./turns.ts";
 import { Pulse } from "./pulse.ts";
 import { Session, type Surroundings } from "./session.ts";
 import type { Dialect, Tally } from "./tally.ts";
+import { Tries } from "./tries.ts";
 
 const log = getLogger(["chat", "listen"]);
 
@@ -69,7 +70,8 @@ export class ChatServer {
     this.#turns = turns;
     this.#hub = hub;
     const onGone = (session: Session) => this.#forget(session);
-    this.#surroundings = { hub, turns, limits, onGone };
+    const tries = new Tries(limits);
+    this.#surroundings = { hub, turns, limits, tries, onGone };
     this.#admission = new Admission(limits);
     this.address = formatAddress(addressOf(listener.addr));
     this.port = listener.addr.port;

@@ -14,6 +14,7 @@ import type { Limits } from "./limits.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { Pace } from "./pace.ts";
 import type { Dialect, Drop } from "./tally.ts";
+import type { Tries } from "./tries.ts";
 import type { Turns } from "./turns.ts";
 import { Vigil } from "./vigil.ts";
 
@@ -30,6 +31,8 @@ export interface Surroundings {
   hub: Hub;
   turns: Turns;
   limits: Readonly<Limits>;
+  /** How often each network has been wrong. */
+  tries: Tries;
   /** Called when nothing is left of a session. */
   onGone(session: Session): void;
 }
