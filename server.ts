@@ -11,6 +11,7 @@ import { MemoryLog } from "./lib/server/log.ts";
 import { closeLog, openLog } from "./lib/server/operator_log.ts";
 import {
   backupOptions,
+  certOptions,
   readArguments,
   serverOptions,
 } from "./lib/server/options.ts";
@@ -31,6 +32,8 @@ function main(args: string[]): Promise<number> {
   switch (task) {
     case "backup":
       return runBackup(rest);
+    case "cert":
+      return runCert(rest);
     default:
       return runServer(args);
   }
@@ -88,6 +91,23 @@ async function runBackup(args: string[]): Promise<number> {
     `${messages} ${messages === 1 ? "message" : "messages"} in ${rooms} ${
       rooms === 1 ? "room" : "rooms"
     } copied to ${file}`,
+  );
+  return 0;
+}
+
+async function runCert(args: string[]): Promise<number> {
+  const options = certOptions(args);
+  if ("print" in options) {
+    console.log(options.print);
+    return 0;
+  }
+  const { folder, names } = options;
+  // What makes certificates is half of the program; only those pay who want one.
+  const { writeCertificate } = await import("./lib/server/certificate.ts");
+  const { cert, key, fingerprint } = await writeCertificate(folder, names);
+  console.log(
+    `made a certificate with fingerprint ${fingerprint}; use it with ` +
+      `--tls-port PORT --tls-cert ${cert} --tls-key ${key}`,
   );
   return 0;
 }

@@ -12,6 +12,7 @@ import {
   parseFlags,
   port,
   type Program,
+  quote,
   readCommandLine,
   type Source,
   text,
@@ -40,6 +41,16 @@ export interface ServerOptions {
   metrics?: Address;
   limits: SetLimits;
 }
+
+/** The names by which a machine calls itself. */
+const OWN_NAMES: readonly string[] = ["localhost", "127.0.0.1", "::1"];
+
+/** How many names a certificate may have. */
+const MAX_NAMES = 100;
+
+/** A name in ASCII, as a certificate has it, or with a star for what stands before its first dot; or an address. */
+const CERT_NAME =
+  /^((\*\.)?[a-z0-9]([-_.a-z0-9]*[a-z0-9])?|[0-9a-f:.]*:[0-9a-f:.]*)$/i;
 
 /** Where a file of settings is; it cannot say that itself. */
 export const CONFIG = {
@@ -130,7 +141,8 @@ export function readArguments(
     about: `Runs a chat room. Join it with chat-client, telnet or netcat.
 A file can set what the command line does not; SIGHUP has it read again.
 
-chat-server backup DIR FILE copies what is kept in DIR, also while it runs.`,
+chat-server backup DIR FILE copies what is kept in DIR, also while it runs.
+chat-server cert DIR makes a certificate to try TLS with.`,
     maxOperands: 0,
     flags: { ...SETTINGS, ...CONFIG },
   }, args);
@@ -200,4 +212,50 @@ export function backupOptions(
     );
   }
   return Object.freeze({ folder, file });
+}
+
+/** What a certificate is to be made for, and where. */
+export interface CertOptions {
+  folder: string;
+  /** The names and addresses by which the server is reached. */
+  names: readonly string[];
+}
+
+const CERT_PROGRAM = {
+  name: "chat-server cert",
+  usage: "DIR [NAME...]",
+  about:
+    `Makes a self-signed certificate, DIR/cert.pem, and the key to it, DIR/key.pem, for
+the names and addresses by which the server is reached: localhost, 127.0.0.1
+and ::1, if none is given. Nothing is replaced. Whoever connects compares the
+fingerprint that is printed here with what chat-client shows.`,
+  maxOperands: 1 + MAX_NAMES,
+  flags: {},
+} satisfies Program<Record<string, never>>;
+
+/**
+ * Reads what follows `chat-server cert`.
+ *
+ * @returns the options, or a text to print instead
+ * @throws {UsageError}
+ */
+export function certOptions(
+  args: readonly string[],
+): Readonly<CertOptions> | { print: string } {
+  const parsed = parseFlags(CERT_PROGRAM, args);
+  if ("print" in parsed) return parsed;
+  const [folder, ...said] = parsed.operands;
+  if (!folder) {
+    throw new UsageError(
+      "cert needs DIR, the folder to put the certificate in",
+    );
+  }
+  const bad = said.find((name) => !CERT_NAME.test(name));
+  if (bad !== undefined) {
+    throw new UsageError(
+      `${quote(bad)} will not do: it is the name of a machine or its address`,
+    );
+  }
+  const names = said.length > 0 ? said : OWN_NAMES;
+  return Object.freeze({ folder, names });
 }
