@@ -4,13 +4,19 @@
  * the client print errors or exit.
  */
 
+import { type Address, formatAddress } from "./lib/address.ts";
 import { describe } from "./lib/fault.ts";
 import { failure } from "./lib/flags.ts";
 import { Link } from "./lib/client/link.ts";
 import type { ClientOptions } from "./lib/client/options.ts";
 import { talkInPipe } from "./lib/client/pipe.ts";
 import { talkPlainly } from "./lib/client/plain.ts";
-import { isStartedByTask, readSettings } from "./lib/client/settings.ts";
+import {
+  isStartedByTask,
+  readSettings,
+  readTrust,
+} from "./lib/client/settings.ts";
+import type { Trust } from "./lib/client/secure.ts";
 import { endSignal } from "./lib/client/signals.ts";
 import { talkInTerminal } from "./lib/client/terminal.ts";
 
@@ -24,8 +30,15 @@ async function main(): Promise<number> {
   // Frames are for programs, wherever they go.
   const isPerson = isTerminal && !options.json;
   const { retryMs, ...where } = options;
-  // Whoever sits at a terminal can quit.
-  const link = await Link.connect(isPerson ? where : { ...where, retryMs });
+  const trust = await readTrust(options);
+  const link = await Link.connect({
+    ...where,
+    ...(trust ? { trust } : {}),
+    // Whoever sits at a terminal can quit, and answer.
+    ...(isPerson
+      ? trust ? { onStranger: (met) => ask(options, trust, met) } : {}
+      : { retryMs }),
+  });
   try {
     if (isPerson && !options.plain) {
       const isWaitedFor = isStartedByTask();
@@ -39,6 +52,23 @@ async function main(): Promise<number> {
     // However it ended: whoever comes back has the name at once.
     await link.leave();
   }
+}
+
+/** Asks whether to trust a certificate from now on. */
+async function ask(
+  address: Address,
+  { known }: Trust,
+  fingerprint: string,
+): Promise<boolean> {
+  console.log(
+    `Nobody known vouches for the certificate of ${formatAddress(address)}:
+${fingerprint}
+Whoever runs the server can say whether that is the right one.`,
+  );
+  if (!confirm("Trust it from now on?")) return false;
+  const fault = await known.trust(address, fingerprint);
+  if (fault) complain(`trusted for this time only: ${fault}`);
+  return true;
 }
 
 async function talk(link: Link, options: ClientOptions): Promise<number> {

@@ -39,6 +39,7 @@ const EXECUTABLES: readonly Executable[] = [
     permissions: [
       "--allow-net",
       "--allow-read",
+      "--allow-write",
       "--allow-env=USER,LOGNAME,USERNAME,TERM,HOME,XDG_CONFIG_HOME,APPDATA,INIT_CWD,CHAT_*",
     ],
     // After 50,000 messages it takes 76 MB with this, 81 MB without.

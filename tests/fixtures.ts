@@ -93,6 +93,23 @@ export const noSmallDisk = Deno.build.os !== "linux"
   ? undefined
   : "no tmpfs can be mounted";
 
+/** A folder of its own, which goes with all that is in it. */
+export class Folder implements AsyncDisposable {
+  readonly path: string;
+
+  private constructor(path: string) {
+    this.path = path;
+  }
+
+  static async make(): Promise<Folder> {
+    return new Folder(await Deno.makeTempDir());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.path, { recursive: true });
+  }
+}
+
 /** A disk of 1 MiB. */
 export class SmallDisk implements AsyncDisposable {
   readonly path: string;
@@ -575,6 +592,7 @@ export const CLIENT_ARGS = [
   "--v8-flags=--optimize-for-size",
   "--allow-net",
   "--allow-read",
+  "--allow-write",
   "--allow-env=USER,LOGNAME,USERNAME,TERM,HOME,XDG_CONFIG_HOME,APPDATA,INIT_CWD,CHAT_*",
   "client.ts",
 ];

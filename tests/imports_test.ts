@@ -254,16 +254,25 @@ Deno.test("Only metrics.ts knows prom-client and HTTP, and nothing but server.ts
   );
 });
 
-Deno.test("Only session.ts, listen.ts, pulse.ts, metrics.ts and link.ts touch sockets", async () => {
+Deno.test("Only session.ts, listen.ts, pulse.ts, metrics.ts and the client's three files for them touch sockets", async () => {
   const sockets =
     /Deno\.(listen|connect|serve|Conn|TcpConn|TlsConn|Listener|TcpListener)|node:(net|tls|https?)/;
   assertEquals(await filesWith(sockets), [
-    "lib/client/link.ts",
+    "lib/client/node_socket.ts",
+    "lib/client/secure.ts",
+    "lib/client/socket.ts",
     "lib/server/listen.ts",
     "lib/server/metrics.ts",
     "lib/server/pulse.ts",
     "lib/server/session.ts",
   ]);
+});
+
+Deno.test("Only secure.ts does without the verification of a certificate", async () => {
+  assertEquals(
+    await filesWith(/rejectUnauthorized|unsafely|\.authorized/),
+    ["lib/client/secure.ts"],
+  );
 });
 
 Deno.test("pace.ts, tries.ts and vigil.ts know the limits, and no clock", async () => {

@@ -4,8 +4,7 @@
  */
 
 import { type Address, formatAddress } from "../address.ts";
-import { describe } from "../fault.ts";
-import { Connection, Lost, type Socket } from "./connection.ts";
+import { Connection, Lost } from "./connection.ts";
 import type {
   Arrival,
   ConversationOptions,
@@ -15,7 +14,9 @@ import { type Dialect, LetGo, Mistaken, type Question } from "./dialect.ts";
 import { Frames } from "./frames.ts";
 import { PlainLines } from "./plain_lines.ts";
 import type { Pending } from "./said.ts";
-import { Backoff, sleep, unlessAborted } from "./waiting.ts";
+import { openSecure, Stranger, type Trust } from "./secure.ts";
+import { openPlain } from "./socket.ts";
+import { Backoff, sleep } from "./waiting.ts";
 
 /** There is no link, or there is none any more; the message says why, in one line. */
 export class LinkError extends Error {
@@ -26,6 +27,13 @@ export class LinkError extends Error {
 export interface LinkOptions extends Address, ConversationOptions {
   /** What to be called; empty if the server is to choose. */
   name: string;
+  /** Whom to trust; without it, the connection is not encrypted. */
+  trust?: Trust;
+  /**
+   * Whether to trust the certificate with this fingerprint, which nobody vouches for: it is trusted if it is known
+   * after that. Asked while the first connection is made; no by default, and always when it is made again.
+   */
+  onStranger?: (fingerprint: string) => Promise<boolean>;
   /** Whether to speak plain text, as to any line-based chat, and to say no hello: by default it is not. */
   text?: boolean;
   /**
@@ -56,6 +64,7 @@ export interface LinkOptions extends Address, ConversationOptions {
 }
 
 const DEFAULTS = {
+  onStranger: () => Promise.resolve(false),
   text: false,
   foreignMs: 1000,
   reconnect: true,
@@ -72,7 +81,10 @@ const DEFAULTS = {
 
 /** A conversation with a server, through one connection after the other. */
 export class Link {
-  readonly #options: Required<Omit<LinkOptions, keyof ConversationOptions>>;
+  readonly #options: Required<
+    Omit<LinkOptions, keyof ConversationOptions | "trust">
+  >;
+  readonly #trust: Trust | undefined;
   #dialect: Dialect;
   readonly #now: () => number;
   /** Where it is welcome; there is none between two connections. */
@@ -90,6 +102,7 @@ export class Link {
 
   private constructor(options: LinkOptions) {
     this.#options = { ...DEFAULTS, ...options };
+    this.#trust = options.trust;
     this.#backoff = new Backoff(this.#options);
     // Durations only: somebody may set the clock meanwhile.
     this.#now = options.now ?? (() => performance.now());
@@ -109,7 +122,7 @@ export class Link {
   static async connect(options: LinkOptions): Promise<Link> {
     const link = new Link(options);
     try {
-      link.#begun = await link.#open();
+      link.#begun = await link.#openAsking();
     } catch (error) {
       throw error instanceof Lost ? new LinkError(error.message) : error;
     }
@@ -449,6 +462,18 @@ export class Link {
     }
   }
 
+  /** @throws {Lost} */
+  async #openAsking(): Promise<Arrival[]> {
+    try {
+      return await this.#open();
+    } catch (error) {
+      if (!(error instanceof Stranger)) throw error;
+      if (!await this.#options.onStranger(error.fingerprint)) throw error;
+      // Whoever was asked has taken their time, and it may be another server by now: all is looked at again.
+      return await this.#open();
+    }
+  }
+
   /**
    * Makes a connection, and has what is not acknowledged said again.
    *
@@ -462,7 +487,9 @@ export class Link {
     this.#over.signal.addEventListener("abort", giveUp);
     let connection: Connection | undefined;
     try {
-      const socket = await openSocket(this.#options, trying.signal);
+      const socket = this.#trust
+        ? await openSecure(this.#options, this.#trust, trying.signal)
+        : await openPlain(this.#options, trying.signal);
       connection = new Connection(socket, this.#options);
       trying.signal.addEventListener("abort", () => connection?.close());
       if (trying.signal.aborted) connection.close();
@@ -481,7 +508,10 @@ export class Link {
         ? "it does not speak as chat-server does"
         : `no answer within ${welcomeMs / 1000} s`;
       const where = formatAddress(this.#options);
-      throw new Lost(`cannot connect to ${where}: ${reason}`, error.isFinal);
+      const message = `cannot connect to ${where}: ${reason}`;
+      throw error instanceof Stranger
+        ? new Stranger(error.fingerprint, message)
+        : new Lost(message, error.isFinal);
     } finally {
       clearTimeout(timer);
       this.#over.signal.removeEventListener("abort", giveUp);
@@ -491,32 +521,4 @@ export class Link {
 
 function lossOf(lost: Lost): string {
   return `connection lost (${lost.message})`;
-}
-
-/** @throws {Lost} */
-async function openSocket(
-  { host, port }: Address,
-  signal: AbortSignal,
-): Promise<Socket> {
-  // Before 2.9, Deno tries only the first address of a name, and that of localhost may be ::1.
-  const hosts = host === "localhost" ? ["127.0.0.1", "::1"] : [host];
-  let reason = "";
-  for (const hostname of hosts) {
-    const connecting = Deno.connect({ hostname, port });
-    try {
-      return await unlessAborted(connecting, signal);
-    } catch (error) {
-      reason ||= connectFault(error);
-      if (!signal.aborted) continue;
-      connecting.then((late) => late.close(), () => {});
-      break;
-    }
-  }
-  throw new Lost(reason);
-}
-
-function connectFault(error: unknown): string {
-  return error instanceof Deno.errors.ConnectionRefused
-    ? "nobody listens there"
-    : describe(error);
 }

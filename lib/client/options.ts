@@ -16,13 +16,21 @@ import {
   readCommandLine,
   seconds,
   type Source,
+  sourceOf,
   text,
   UsageError,
   valuesOf,
 } from "../flags.ts";
+import { FINGERPRINT } from "./known_servers.ts";
 
 /** What is set. */
 export interface ClientOptions extends Address {
+  /** Whether the connection is encrypted. */
+  tls: boolean;
+  /** A file with the certificates of further authorities; empty if there is none. */
+  tlsCa: string;
+  /** The only certificate that will do; empty if others do, too. */
+  tlsFingerprint: string;
   /** Empty if the server is to choose. */
   name: string;
   /** How long to go on printing after the end of standard input, in ms. */
@@ -43,7 +51,16 @@ export interface ClientOptions extends Address {
   bell: boolean;
 }
 
+/** Where to connect to, as far as it is said. */
+interface Place {
+  host: string;
+  port?: number;
+  /** Whether by TLS. */
+  tls?: boolean;
+}
+
 const DEFAULT_ADDRESS: Readonly<Address> = { host: "127.0.0.1", port: 5000 };
+const DEFAULT_TLS_PORT = 5001;
 
 /** Where a file of settings is; it cannot say that itself. */
 export const CONFIG = {
@@ -77,6 +94,21 @@ const FLAGS = {
     default: "60",
     help: "in a pipe: try for so long to connect again",
     read: seconds,
+  },
+  tls: {
+    help: "encrypt the connection, and verify the server's certificate",
+  },
+  "tls-ca": {
+    argument: "FILE",
+    default: "",
+    help: "trust the authorities, or the server, whose certificates are here",
+    read: text,
+  },
+  "tls-fingerprint": {
+    argument: "SHA256:...",
+    default: "",
+    help: "trust the certificate with this fingerprint, and no other",
+    read: fingerprint,
   },
   text: {
     help: "speak plain text, as to any line-based chat",
@@ -121,7 +153,8 @@ export function readArguments(
     about:
       `Joins a chat room. HOST:PORT and [::1]:5000 will do too; the default is ${
         formatAddress(DEFAULT_ADDRESS)
-      }.
+      },
+with --tls port ${DEFAULT_TLS_PORT}. chats://HOST:PORT means --tls, and chat://HOST:PORT --no-tls.
 In a pipe, every line of standard input is said, and what arrives is printed.
 Variables such as CHAT_RETRY, and a file, can set what the command line does not.`,
     maxOperands: 2,
@@ -138,18 +171,45 @@ Variables such as CHAT_RETRY, and a file, can set what the command line does not
 export function clientOptions(
   sources: readonly Source[],
 ): Readonly<ClientOptions> {
-  const { server, linger, "no-reconnect": isOff, retry, ...rest } = valuesOf(
-    SETTINGS,
-    sources,
-  );
+  const {
+    server,
+    linger,
+    "no-reconnect": isOff,
+    retry,
+    "tls-ca": tlsCa,
+    "tls-fingerprint": tlsFingerprint,
+    ...rest
+  } = valuesOf(SETTINGS, sources);
+  const isTlsSaid = sourceOf("tls", sources) !== undefined;
+  const tls = server.tls ?? rest.tls;
+  if (isTlsSaid && tls !== rest.tls) {
+    throw new UsageError(
+      tls
+        ? "an address that begins with chats:// and no-tls contradict each other"
+        : "an address that begins with chat:// and tls contradict each other",
+    );
+  }
+  if (!tls && (tlsCa || tlsFingerprint)) {
+    const name = tlsCa ? "tls-ca" : "tls-fingerprint";
+    throw new UsageError(`${name} is of no use without tls`);
+  }
+  if (tlsCa && tlsFingerprint) {
+    throw new UsageError(
+      "tls-ca and tls-fingerprint do not go together: with a fingerprint no authority counts",
+    );
+  }
   if (rest.text && rest.json) {
     throw new UsageError(
       "text and json do not go together: a server of plain text tells no events",
     );
   }
   return Object.freeze({
-    ...server,
     ...rest,
+    host: server.host,
+    port: server.port ?? (tls ? DEFAULT_TLS_PORT : DEFAULT_ADDRESS.port),
+    tls,
+    tlsCa,
+    tlsFingerprint,
     lingerMs: linger * 1000,
     reconnect: !isOff,
     retryMs: retry * 1000,
@@ -167,14 +227,18 @@ function withAddress({ said, operands }: CommandLine): Source {
 }
 
 /**
- * Reads `HOST`, `PORT`, `HOST PORT`, `HOST:PORT`, `[HOST]` and `[HOST]:PORT`; what is not said is the default.
+ * Reads `HOST`, `PORT`, `HOST PORT`, `HOST:PORT`, `[HOST]` and `[HOST]:PORT`, after `chat://` or `chats://` if one
+ * likes.
  *
  * @throws {UsageError}
  */
-function readAddress(value: string): Address {
-  const [first = "", second, ...more] = value.split(" ");
-  if (second === undefined && /^\d+$/.test(first)) {
-    return { ...DEFAULT_ADDRESS, port: port(1)(first) };
+function readAddress(value: string): Place {
+  const [, scheme, rest = ""] = /^(?:(chats?):\/\/)?(.*?)\/?$/s.exec(value) ??
+    [];
+  const tls = scheme === undefined ? {} : { tls: scheme === "chats" };
+  const [first = "", second, ...more] = rest.split(" ");
+  if (second === undefined && scheme === undefined && /^\d+$/.test(first)) {
+    return { host: DEFAULT_ADDRESS.host, port: port(1)(first) };
   }
   const { host = "", port: behind } = splitAddress(first) ?? {};
   if (
@@ -186,6 +250,15 @@ function readAddress(value: string): Address {
   const number = behind ?? second;
   return {
     host,
-    port: number === undefined ? DEFAULT_ADDRESS.port : port(1)(number),
+    ...tls,
+    ...(number === undefined ? {} : { port: port(1)(number) }),
   };
+}
+
+/** @throws {UsageError} */
+function fingerprint(value: string): string {
+  if (value === "" || FINGERPRINT.test(value)) return value;
+  throw new UsageError(
+    "a fingerprint is SHA256: and 43 letters, digits, + and /",
+  );
 }

@@ -3,8 +3,9 @@
  * says. Finds them; what they mean is in the table of options.ts. Must not know what is done with them.
  */
 
-import { readConfig } from "../config.ts";
-import { type Source, valuesOf } from "../flags.ts";
+import { readConfig, readText } from "../config.ts";
+import { type Source, UsageError, valuesOf } from "../flags.ts";
+import { KnownServers } from "./known_servers.ts";
 import {
   type ClientOptions,
   clientOptions,
@@ -12,6 +13,10 @@ import {
   readArguments,
   SETTINGS,
 } from "./options.ts";
+import type { Trust } from "./secure.ts";
+
+/** Longer than any list of authorities, in bytes: those that browsers know have less than a quarter. */
+const MAX_AUTHORITY_BYTES = 1024 * 1024;
 
 /** Looks up a variable of the environment; empty if it is not set. */
 type Lookup = (variable: string) => string;
@@ -33,6 +38,26 @@ export async function readSettings(
   return clientOptions([told, ENVIRONMENT, ...file, MACHINE]);
 }
 
+/**
+ * Whom to trust, if the connection is to be encrypted.
+ *
+ * @throws {UsageError} if the file of authorities cannot be read, or has none
+ */
+export async function readTrust(
+  { tls, tlsCa, tlsFingerprint }: ClientOptions,
+): Promise<Trust | undefined> {
+  if (!tls) return undefined;
+  const authority = tlsCa && await readText(tlsCa, MAX_AUTHORITY_BYTES);
+  if (authority !== "" && !authority.includes("BEGIN CERTIFICATE")) {
+    throw new UsageError(`${tlsCa}: there is no certificate in PEM`);
+  }
+  return {
+    known: new KnownServers(ownFile("known_servers")),
+    ...(authority === "" ? {} : { authority }),
+    ...(tlsFingerprint === "" ? {} : { fingerprint: tlsFingerprint }),
+  };
+}
+
 /** Where config.json is, if nobody names another file; empty if the environment does not say. */
 export function configPath(os: typeof Deno.build.os, lookup: Lookup): string {
   if (os === "windows") {
@@ -47,6 +72,11 @@ export function configPath(os: typeof Deno.build.os, lookup: Lookup): string {
   // The specification has it that a relative one is ignored.
   if (xdg.startsWith("/")) return `${xdg}/deno-chat/config.json`;
   return home && `${home}/.config/deno-chat/config.json`;
+}
+
+/** Where a file of the client's own is, beside the default config.json; empty if the environment does not say. */
+export function ownFile(name: string): string {
+  return configPath(Deno.build.os, variable).replace(/config\.json$/, name);
 }
 
 const ENVIRONMENT: Source = {
