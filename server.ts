@@ -15,9 +15,11 @@ import {
   readArguments,
   serverOptions,
 } from "./lib/server/options.ts";
+import { MemoryOrders } from "./lib/server/orders.ts";
 import { Reloading } from "./lib/server/reload.ts";
 import { readSettings } from "./lib/server/settings.ts";
 import { SqliteLog } from "./lib/server/sqlite_log.ts";
+import { SqliteOrders } from "./lib/server/sqlite_orders.ts";
 
 /** The signals that ask a program to stop: Ctrl-C, and what the system sends. */
 const STOP_SIGNALS: Deno.Signal[] = Deno.build.os === "windows"
@@ -46,7 +48,8 @@ async function runServer(args: string[]): Promise<number> {
     return 0;
   }
   const started = Promise.withResolvers<Reloading>();
-  onHangup(async () => (await started.promise).again());
+  const reload = async () => (await started.promise).again();
+  onHangup(reload);
   const told = await readSettings(commandLine);
   const options = serverOptions(told.settings);
   await openLog(Deno.stderr, options.log);
@@ -57,12 +60,18 @@ async function runServer(args: string[]): Promise<number> {
   const log = options.data === ""
     ? new MemoryLog({ keep: options.historyMessages })
     : await SqliteLog.open(options.data, options);
+  // After the log, which makes the database, and sees to it that nobody else uses it.
+  const orders = options.data === ""
+    ? new MemoryOrders()
+    : SqliteOrders.open(options.data);
   try {
     const { motd } = told;
     const server = await ChatServer.start({
       ...options,
       motd,
       log: metrics?.measured(log) ?? log,
+      orders,
+      reload,
     });
     started.resolve(new Reloading(commandLine, told, server));
     // Until the process ends: whoever asks is told that it stops.
@@ -71,6 +80,7 @@ async function runServer(args: string[]): Promise<number> {
     await stopped;
     await server.stop();
   } finally {
+    await orders.close();
     await log.close();
   }
   await closeLog(LOG_CLOSING_MS);

@@ -32,6 +32,18 @@ export type Command =
     | { type: "pong" }
     | { type: "help" }
     | { type: "quit" }
+    // What only operators may ask for, but that anybody may ask for a topic: then it has no text.
+    | { type: "kick"; name: string; reason?: string }
+    /** `target` is a name, an address or a network; without `ms` it is for good. */
+    | { type: "ban" | "mute"; target: string; ms?: number; reason?: string }
+    | { type: "unban" | "unmute"; target: string }
+    | { type: "bans" }
+    /** One message every so many seconds; 0 ends it. */
+    | { type: "slow"; room?: string; seconds: number }
+    /** An empty text takes the topic away. */
+    | { type: "topic"; room?: string; text?: string }
+    | { type: "announce"; text: string }
+    | { type: "reload" }
   );
 
 /** How a program introduces itself. */
@@ -79,6 +91,24 @@ export interface RoomState {
   count: number;
   /** Who they are, if they are not too many to be listed. */
   members?: readonly string[];
+  /** What it is about, if an operator has said so. */
+  topic?: string;
+}
+
+/** Whom operators do not let in, or do not let speak. */
+export interface Ban {
+  kind: "ban" | "mute";
+  /** A name, an address, or a network such as `10.0.0.0/8`. */
+  target: string;
+  /** Of whom an address or network was banned, if it was banned with a name. */
+  with?: string;
+  /** Which operator has asked for it. */
+  by: string;
+  reason?: string;
+  /** When that was, in ms since 1970. */
+  since: number;
+  /** When it is over, in ms since 1970; without it, it is for good. */
+  until?: number;
 }
 
 /** A request that was not carried out, and why. It is told to whoever asked, and to nobody else. */
@@ -87,17 +117,22 @@ export type Refusal = {
   code:
     | "away"
     | "bad-frame"
+    | "banned"
+    | "confirm"
     | "hello-expected"
     | "login-wrong"
+    | "muted"
     | "name-invalid"
     | "name-owned"
     | "name-taken"
     | "name-unknown"
     | "not-registered"
     | "password-invalid"
+    | "not-operator"
     | "room-invalid"
     | "room-kept"
     | "room-unknown"
+    | "slow"
     | "storage"
     | "too-long"
     | "too-many-rooms"
@@ -171,6 +206,14 @@ export type ChatEvent =
   | { type: "ping" }
   | { type: "pong"; ref: string }
   | { type: "help" }
+  /** What a room is about; an empty text says that nothing is said of that. `by` is whoever has just said so. */
+  | { type: "topic"; room: string; text: string; by?: string }
+  /** From now on everybody may say one message in so many seconds there; 0 is no limit. */
+  | { type: "slow"; room: string; seconds: number; by: string }
+  /** What an operator says to everybody in all rooms. */
+  | { type: "announced"; from: string; text: string }
+  /** Who is banned or muted. */
+  | { type: "bans"; count: number; bans: readonly Ban[]; more: boolean }
   | { type: "bye"; reason: string }
   | Refusal;
 
@@ -186,6 +229,18 @@ export const FINAL = {
   badFrames: "ten frames in a row were bad",
   nameReclaimed: "this name goes on in another connection",
 } as const;
+
+/** How the reasons of a `bye` begin that is an operator's doing: nobody should come back from that by themselves. */
+export const SENT_AWAY = {
+  kicked: "you were kicked",
+  banned: "you are banned",
+} as const;
+
+/** Whether there is no use in coming back after a `bye` with this reason. */
+export function isFinal(reason: string): boolean {
+  return Object.values<string>({ ...PEACEFUL, ...FINAL }).includes(reason) ||
+    Object.values(SENT_AWAY).some((begin) => reason.startsWith(begin));
+}
 
 /** How one dialect writes an event: the text of one or more whole lines, their ends included. */
 export type Render = (event: ChatEvent) => string;
@@ -213,6 +268,18 @@ export const MAX_LINE_BYTES = 8192;
 
 /** The most characters (Unicode code points) of a name. */
 export const MAX_NAME_LENGTH = 32;
+
+/** The most bytes of UTF-8 that the reason may have for which an operator does something. */
+export const MAX_REASON_BYTES = 256;
+
+/** The most bytes of UTF-8 of a topic: 20 of them are told at once to a program that comes back. */
+export const MAX_TOPIC_BYTES = 400;
+
+/** The longest that a ban or a mute may last, in seconds, if it is not for good: 100 years. */
+export const MAX_BAN_SECONDS = 100 * 365 * 24 * 60 * 60;
+
+/** The longest time between two messages that operators can ask for, in seconds: a day. */
+export const MAX_SLOW_SECONDS = 24 * 60 * 60;
 
 /** Of more members, or more rooms, only the number is told. */
 export const MAX_LISTED = 500;
@@ -258,6 +325,9 @@ const INVISIBLE = /\p{Default_Ignorable_Code_Point}/u;
 
 const RESERVED = /^(?:you|guest\p{Nd}+)$/u;
 
+// Who is banned by name must not be taken for an address.
+const ADDRESS = /^\p{Nd}{1,3}(?:\.\p{Nd}{1,3}){3}$/u;
+
 // Alphabets with letters that look alike: a name that mixes them imitates another.
 const LOOKALIKE_SCRIPTS = [
   /\p{Script=Latin}/u,
@@ -272,6 +342,11 @@ const LOOKALIKE_SCRIPTS = [
 /** The name of the guest with this number; nobody else can have it. */
 export function guestName(number: number): string {
   return `guest${number}`;
+}
+
+/** Whether this is the name of a guest, which nobody has again while the server runs, and somebody else after that. */
+export function isGuestName(name: string): boolean {
+  return /^guest\d+$/.test(nameKey(name));
 }
 
 /**
@@ -294,5 +369,6 @@ export function nameFault(name: string): string | undefined {
   // Not with an accent either.
   const bare = nameKey(name).normalize("NFD").replace(/\p{M}/gu, "");
   if (RESERVED.test(bare)) return "that name is reserved";
+  if (ADDRESS.test(name)) return "a name does not look like an address";
   return undefined;
 }

@@ -11,6 +11,7 @@ import {
 } from "../lib/server/log.ts";
 import type { Connection, Member } from "../lib/server/members.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/server/limits.ts";
+import type { OperatingOptions } from "../lib/server/operating.ts";
 import { Outbox, type Sink } from "../lib/server/outbox.ts";
 import { Turns } from "../lib/server/turns.ts";
 import type { Request } from "../lib/server/requests.ts";
@@ -26,12 +27,17 @@ export class Reader implements Sink {
   ended: string | undefined;
   isStuck = false;
 
-  constructor(hub: Hub, turns: Turns) {
+  /** @param host from where it comes */
+  constructor(hub: Hub, turns: Turns, host = "127.0.0.1") {
     const outbox = new Outbox(this, turns, {
       maxBytes: 1_000_000,
       onFull: () => {},
     });
-    this.connection = { outbox, end: (reason) => this.ended = reason };
+    this.connection = {
+      outbox,
+      host,
+      end: (reason) => this.ended = reason,
+    };
     this.member = hub.arrive(this.connection);
   }
 
@@ -75,21 +81,23 @@ export class House {
     log: Log = new MemoryLog(),
     limits: Partial<Limits> = {},
     turns = new Turns(),
+    operating: OperatingOptions = {},
   ): Promise<House> {
     const options = {
+      ...operating,
       limits: { ...DEFAULT_LIMITS, ...limits },
       greeting: { server: "here", motd: [] },
     };
     return new House(turns, await Hub.open(turns, log, options));
   }
 
-  arrive(): Reader {
-    return new Reader(this.hub, this.turns);
+  arrive(host?: string): Reader {
+    return new Reader(this.hub, this.turns, host);
   }
 
   /** A person, who has been shown what was said before. */
-  async enter(name: string): Promise<Reader> {
-    const reader = this.arrive();
+  async enter(name: string, host?: string): Promise<Reader> {
+    const reader = this.arrive(host);
     reader.connection.outbox.open(text.render);
     await this.hub.enter(reader.member, { name, ref: `/nick ${name}` });
     return reader;

@@ -84,6 +84,7 @@ Deno.test("lines.ts and wire/ import message.ts at most", () => {
 
 /** What the core of the server may import, of ours: nobody there knows sockets or dialects, nor whom they serve. */
 const CORE: Record<string, string[]> = {
+  "lib/server/bans.ts": ["lib/message.ts"],
   "lib/server/backup.ts": [
     "lib/fault.ts",
     "lib/server/database.ts",
@@ -95,6 +96,7 @@ const CORE: Record<string, string[]> = {
     "lib/server/limits.ts",
     "lib/server/log.ts",
     "lib/server/members.ts",
+    "lib/server/operating.ts",
     "lib/server/outbox.ts",
     "lib/server/reading.ts",
     "lib/server/requests.ts",
@@ -108,12 +110,31 @@ const CORE: Record<string, string[]> = {
     "lib/message.ts",
     "lib/server/outbox.ts",
     "lib/server/room.ts",
+    "lib/server/tally.ts",
   ],
+  "lib/server/operating.ts": [
+    "lib/fault.ts",
+    "lib/message.ts",
+    "lib/server/admission.ts",
+    "lib/server/bans.ts",
+    "lib/server/limits.ts",
+    "lib/server/log.ts",
+    "lib/server/members.ts",
+    "lib/server/orders.ts",
+    "lib/server/outbox.ts",
+    "lib/server/pages.ts",
+    "lib/server/room.ts",
+    "lib/server/rooms.ts",
+    "lib/server/seating.ts",
+    "lib/server/tally.ts",
+  ],
+  "lib/server/orders.ts": ["lib/message.ts"],
   "lib/server/outbox.ts": [
     "lib/lines.ts",
     "lib/message.ts",
     "lib/server/turns.ts",
   ],
+  "lib/server/pages.ts": ["lib/message.ts", "lib/server/members.ts"],
   "lib/server/reading.ts": [
     "lib/message.ts",
     "lib/server/log.ts",
@@ -126,6 +147,8 @@ const CORE: Record<string, string[]> = {
     "lib/server/limits.ts",
     "lib/server/log.ts",
     "lib/server/members.ts",
+    "lib/server/operating.ts",
+    "lib/server/pages.ts",
     "lib/server/room.ts",
     "lib/server/rooms.ts",
     "lib/server/seating.ts",
@@ -142,6 +165,7 @@ const CORE: Record<string, string[]> = {
     "lib/message.ts",
     "lib/server/limits.ts",
     "lib/server/log.ts",
+    "lib/server/orders.ts",
     "lib/server/outbox.ts",
     "lib/server/room.ts",
     "lib/server/turns.ts",
@@ -163,6 +187,13 @@ const CORE: Record<string, string[]> = {
     "lib/server/database.ts",
     "lib/server/log.ts",
   ],
+  "lib/server/sqlite_orders.ts": [
+    "lib/fault.ts",
+    "lib/message.ts",
+    "lib/server/database.ts",
+    "lib/server/log.ts",
+    "lib/server/orders.ts",
+  ],
   "lib/server/tally.ts": [],
   "lib/server/told.ts": [
     "lib/server/limits.ts",
@@ -179,13 +210,16 @@ Deno.test("The hub, the rooms, the outbox and the logs know no sockets, no diale
   }
 });
 
-Deno.test("Only server.ts knows where messages are kept", () => {
-  assertEquals(
-    [...imports.keys()].filter((file) =>
-      ours(file).includes("lib/server/sqlite_log.ts")
-    ),
-    ["server.ts"],
-  );
+Deno.test("Only server.ts knows where messages and orders are kept", () => {
+  for (const store of ["sqlite_log", "sqlite_orders"]) {
+    assertEquals(
+      [...imports.keys()].filter((file) =>
+        ours(file).includes(`lib/server/${store}.ts`)
+      ),
+      ["server.ts"],
+      store,
+    );
+  }
 });
 
 Deno.test("What the client remembers and decides knows no connection", () => {

@@ -4,7 +4,9 @@ import {
   clean,
   type Command,
   type Hello,
+  MAX_BAN_SECONDS,
   MAX_HISTORY,
+  MAX_SLOW_SECONDS,
   type Message,
   type Refusal,
   type RoomState,
@@ -61,17 +63,22 @@ const STATE: fc.Arbitrary<RoomState> = fc.record({
 const CODES: Refusal["code"][] = [
   "away",
   "bad-frame",
+  "banned",
+  "confirm",
   "hello-expected",
   "login-wrong",
+  "muted",
   "name-invalid",
   "name-owned",
   "name-taken",
   "name-unknown",
+  "not-operator",
   "not-registered",
   "password-invalid",
   "room-invalid",
   "room-kept",
   "room-unknown",
+  "slow",
   "storage",
   "too-long",
   "too-many-rooms",
@@ -161,6 +168,37 @@ const EVENTS: {
   }),
   anew: fc.record({ type: fc.constant("anew"), room: ROOM, log: WORD }),
   pong: fc.record({ type: fc.constant("pong"), ref: REF }),
+  topic: fc.record({
+    type: fc.constant("topic"),
+    room: ROOM,
+    text: WORD,
+    by: WORD,
+  }, { requiredKeys: ["type", "room", "text"] }),
+  slow: fc.record({
+    type: fc.constant("slow"),
+    room: ROOM,
+    seconds: COUNT,
+    by: WORD,
+  }),
+  announced: fc.record({
+    type: fc.constant("announced"),
+    from: WORD,
+    text: WORD,
+  }),
+  bans: fc.record({
+    type: fc.constant("bans"),
+    count: COUNT,
+    bans: fc.array(fc.record({
+      kind: fc.constantFrom("ban", "mute"),
+      target: WORD,
+      with: WORD,
+      by: WORD,
+      reason: WORD,
+      since: TIMES,
+      until: TIMES,
+    }, { requiredKeys: ["kind", "target", "by", "since"] })),
+    more: fc.boolean(),
+  }),
   bye: fc.record({ type: fc.constant("bye"), reason: WORD }),
   refused: fc.record({
     type: fc.constant("refused"),
@@ -169,6 +207,18 @@ const EVENTS: {
     ref: REF,
   }),
 };
+
+const SECONDS = fc.integer({ min: 1, max: MAX_BAN_SECONDS });
+
+function lasting<const T extends "ban" | "mute">(type: T) {
+  return fc.record({
+    type: fc.constant(type),
+    target: WORD,
+    ms: SECONDS.map((seconds) => 1000 * seconds),
+    reason: WORD,
+    ref: REF,
+  }, { requiredKeys: ["type", "target", "ref"] });
+}
 
 /** Anything that a client can ask for, of each kind. */
 const REQUESTS: {
@@ -239,6 +289,35 @@ const REQUESTS: {
   unregister: fc.record({ type: fc.constant("unregister"), ref: REF }),
   ping: fc.record({ type: fc.constant("ping"), ref: REF }),
   quit: fc.record({ type: fc.constant("quit"), ref: REF }),
+  kick: fc.record({
+    type: fc.constant("kick"),
+    name: WORD,
+    reason: WORD,
+    ref: REF,
+  }, { requiredKeys: ["type", "name", "ref"] }),
+  ban: lasting("ban"),
+  mute: lasting("mute"),
+  unban: fc.record({ type: fc.constant("unban"), target: WORD, ref: REF }),
+  unmute: fc.record({ type: fc.constant("unmute"), target: WORD, ref: REF }),
+  bans: fc.record({ type: fc.constant("bans"), ref: REF }),
+  slow: fc.record({
+    type: fc.constant("slow"),
+    room: ROOM,
+    seconds: fc.integer({ min: 0, max: MAX_SLOW_SECONDS }),
+    ref: REF,
+  }),
+  topic: fc.record({
+    type: fc.constant("topic"),
+    room: ROOM,
+    text: WORD,
+    ref: REF,
+  }, { requiredKeys: ["type", "room", "ref"] }),
+  announce: fc.record({
+    type: fc.constant("announce"),
+    text: TEXT,
+    ref: REF,
+  }),
+  reload: fc.record({ type: fc.constant("reload"), ref: REF }),
 };
 
 /** The one frame that `line` has to be. */
@@ -712,7 +791,9 @@ Deno.test("parse() never throws, and nothing that it gives can steer a terminal"
       const request = parse(line);
       seen.add(request.type);
       assertPlain(request);
-      if ("text" in request) assert(request.text.trim() !== "");
+      if ("text" in request && request.type !== "topic") {
+        assert(request.text?.trim() !== "");
+      }
       if (isHello(line) && request.type !== "refused") {
         assert(request.type === "hello" || "password" in request);
       }

@@ -35,7 +35,7 @@ function offers(line: string, word: string, known: Known): string[] {
   const command = commands.find(({ name }) => name === first?.toLowerCase());
   const { argument = "" } = command ?? {};
   if (argument.includes("ROOM")) return [...rooms];
-  const isOfNobody = command && !/NAME|TEXT/.test(argument);
+  const isOfNobody = command && !/NAME|TEXT|TARGET/.test(argument);
   // A text goes on with anything; only behind a command it is clear what comes next.
   if (isOfNobody || (word === "" && first === undefined)) return [];
   return people.map((name) => `${name} `);

@@ -3,7 +3,7 @@
  * which farewells are for good. Knows neither who says it nor through what.
  */
 
-import { type ChatEvent, FINAL, PEACEFUL } from "../message.ts";
+import { type ChatEvent, isFinal } from "../message.ts";
 import { read } from "../wire/json.ts";
 import { type Connection, Lost } from "./connection.ts";
 import type {
@@ -106,8 +106,7 @@ export class LetGo extends Lost {}
 
 /** The loss that a farewell announces. After some there is no use in coming back. */
 export function farewell(reason: string): Lost {
-  const final = Object.values<string>({ ...FINAL, ...PEACEFUL });
-  return new Lost(reason, final.includes(reason));
+  return new Lost(reason, isFinal(reason));
 }
 
 /** The loss of a connection that the server has closed without a farewell. */

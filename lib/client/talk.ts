@@ -374,6 +374,8 @@ export class Talk {
       }
       case "who":
       case "history":
+      case "slow":
+      case "topic":
         return this.#ask({ room, ...command });
       case "rooms":
         return this.#askForRooms(true, ref);
@@ -383,6 +385,14 @@ export class Talk {
       case "password":
       case "unregister":
       case "ping":
+      case "kick":
+      case "ban":
+      case "unban":
+      case "bans":
+      case "mute":
+      case "unmute":
+      case "announce":
+      case "reload":
         return this.#ask(command);
       case "help":
       case "pong":
@@ -421,6 +431,8 @@ export class Talk {
       case "leave":
       case "who":
       case "history":
+      case "slow":
+      case "topic":
         return frameFault({ room: this.#room, ...command });
       default:
         return frameFault(command);

@@ -221,9 +221,18 @@ function isPassing(event: ChatEvent): event is Passing {
     (event.type === "joined" && event.state === undefined);
 }
 
+const OF_ROOMS = [
+  "message",
+  "history",
+  "gap",
+  "anew",
+  "topic",
+  "slow",
+] as const;
+
 /** Whether an event is told only to those who are in a room, and of interest only there. */
 function isOfRoom(
   event: ChatEvent,
-): event is ChatEvent & { type: "message" | "history" | "gap" | "anew" } {
-  return ["message", "history", "gap", "anew"].includes(event.type);
+): event is ChatEvent & { type: typeof OF_ROOMS[number] } {
+  return OF_ROOMS.some((type) => type === event.type);
 }

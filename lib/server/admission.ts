@@ -14,7 +14,7 @@ export type AdmissionLimits = Readonly<
 
 /** Somebody for whom there is no room. */
 export interface TurnedAway {
-  drop: Drop & ("full" | "address-full");
+  drop: Drop & ("full" | "address-full" | "banned");
   /** Why, in words for whoever wants to connect. */
   reason: string;
 }

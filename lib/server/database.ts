@@ -37,6 +37,23 @@ export const MIGRATIONS: readonly string[] = [
   ) WITHOUT ROWID;
   CREATE UNIQUE INDEX messages_origin ON messages (origin)
     WHERE origin IS NOT NULL;`,
+  `CREATE TABLE bans (
+    kind TEXT NOT NULL,
+    key TEXT NOT NULL,
+    target TEXT NOT NULL,
+    with_name TEXT,
+    by_name TEXT NOT NULL,
+    reason TEXT,
+    since INTEGER NOT NULL,
+    until INTEGER,
+    PRIMARY KEY (kind, key)
+  ) WITHOUT ROWID;
+  CREATE TABLE room_orders (
+    key TEXT PRIMARY KEY,
+    room TEXT NOT NULL,
+    topic TEXT NOT NULL,
+    slow_seconds INTEGER NOT NULL
+  ) WITHOUT ROWID;`,
 ];
 
 /** What marks a database as ours: "chat". */

@@ -21,6 +21,7 @@ import {
   type Wish,
 } from "./members.ts";
 import type { Limits } from "./limits.ts";
+import { Operating, type OperatingOptions } from "./operating.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Turns } from "./turns.ts";
 import { Reading } from "./reading.ts";
@@ -44,39 +45,70 @@ export interface Greeting {
   motd: readonly string[];
 }
 
+/** What a hub is made with. */
+export interface HubOptions extends OperatingOptions {
+  limits: HubLimits;
+  greeting: Readonly<Greeting>;
+}
+
 /** The members and their rooms. */
 export class Hub {
   readonly #limits: HubLimits;
   readonly #greeting: Readonly<Greeting>;
   readonly #rooms: Rooms;
-  readonly #members = new Members();
+  readonly #members: Members;
   readonly #seating: Seating;
+  readonly #operating: Operating;
   readonly #requests: Requests;
 
   private constructor(
-    rooms: Rooms,
-    reading: Reading,
-    { limits, greeting }: { limits: HubLimits; greeting: Readonly<Greeting> },
+    { rooms, members, seating }: {
+      rooms: Rooms;
+      members: Members;
+      seating: Seating;
+    },
+    operating: Operating,
+    { limits, greeting }: HubOptions,
   ) {
     this.#rooms = rooms;
     this.#limits = limits;
     this.#greeting = greeting;
-    this.#seating = new Seating(rooms, reading, limits);
-    this.#requests = new Requests(this.#members, rooms, this.#seating, limits);
+    this.#members = members;
+    this.#seating = seating;
+    this.#operating = operating;
+    this.#requests = new Requests(members, rooms, seating, operating, limits);
   }
 
   /**
-   * Opens the lobby.
+   * Opens the lobby, and goes on from what operators have ordered before.
    *
    * @throws {LogError}
    */
   static async open(
     turns: Turns,
     log: Log,
-    options: { limits: HubLimits; greeting: Readonly<Greeting> },
+    options: HubOptions,
   ): Promise<Hub> {
-    const rooms = await Rooms.open(turns, log, options.limits);
-    return new Hub(rooms, new Reading(log, turns), options);
+    const { limits } = options;
+    const members = new Members();
+    const rooms = await Rooms.open(turns, log, limits);
+    const seating = new Seating(rooms, new Reading(log, turns), limits);
+    const house = { rooms, members, seating };
+    return new Hub(
+      house,
+      await Operating.open(house, limits, options),
+      options,
+    );
+  }
+
+  /** From now on these names are those of operators, and no others. */
+  appoint(operators: readonly string[]): void {
+    this.#operating.appoint(operators);
+  }
+
+  /** Why nobody may come in from an address, if that is so. */
+  bannedFrom(host: string): string | undefined {
+    return this.#operating.bannedFrom(host);
   }
 
   /** How many rooms there are, and how many members, those included who have lost their connection just now. */
@@ -165,6 +197,7 @@ export class Hub {
     }
     for (const seat of member.seats) seat.room.lose(seat);
     member.connection = undefined;
+    member.lostFrom = connection.host;
     member.hold = setTimeout(() => this.#leave(member), holdMs);
   }
 
@@ -188,6 +221,7 @@ export class Hub {
     clearTimeout(member.hold);
     const stale = member.connection;
     member.connection = connection;
+    member.lostFrom = undefined;
     stale?.end(FINAL.replaced);
     return member;
   }

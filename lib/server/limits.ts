@@ -61,6 +61,8 @@ export interface Limits {
   maxBadFrames: number;
   /** How long it is remembered that a direct message was told, in ms. Default 600,000. */
   directMemoryMs: number;
+  /** How long an operator has to say again what would hit themselves, in ms. Default 30,000. */
+  confirmMs: number;
   /** How long a connection may be silent before it is taken for a person at telnet, in ms. Default 150. */
   firstLineMs: number;
   /** How many wrong passwords are heard from one address in `triesMs`, of IPv6 from one /64. Default 3. */
@@ -100,6 +102,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   lookMs: 1000,
   maxBadFrames: 10,
   directMemoryMs: 600_000,
+  confirmMs: 30_000,
   firstLineMs: 150,
   maxTries: 3,
   triesMs: 60_000,
@@ -116,6 +119,7 @@ export type SetLimits = Omit<
   | "holdMs"
   | "maxBadFrames"
   | "directMemoryMs"
+  | "confirmMs"
   | "firstLineMs"
   | "triesMs"
   | "maxTriers"

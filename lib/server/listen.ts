@@ -12,6 +12,7 @@ import { Admission, isLoopback, type TurnedAway } from "./admission.ts";
 import { addressOf, bind } from "./bind.ts";
 import { type Greeting, Hub } from "./hub.ts";
 import { type Log, MemoryLog } from "./log.ts";
+import type { OperatingOptions } from "./operating.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { Turns } from "./turns.ts";
 import { Pulse } from "./pulse.ts";
@@ -89,8 +90,8 @@ export class ChatServer {
    * Listens, and accepts connections until {@linkcode stop}.
    *
    * @param options where to listen (port 0 takes a free one), the message of the day, line by line, and what the
-   * rooms' messages are stored in: memory, if nothing is said. The log is the caller's to close, once the server has
-   * stopped.
+   * rooms' messages, and what operators order, are stored in: memory, if nothing is said. Both are the caller's to
+   * close, once the server has stopped.
    * @throws {BindError}
    * @throws {LogError}
    */
@@ -101,7 +102,7 @@ export class ChatServer {
       log?: Log;
       limits?: Partial<Limits>;
       motd?: readonly string[];
-    },
+    } & OperatingOptions,
   ): Promise<ChatServer> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const listener = bind(options, (where) => Deno.listen(where));
@@ -113,7 +114,8 @@ export class ChatServer {
         server: `chat-server ${VERSION}`,
         motd: options.motd ?? [],
       };
-      const hub = await Hub.open(turns, log, { limits, greeting });
+      const hub = await Hub.open(turns, log, { ...options, limits, greeting });
+      warnOfLoss(options);
       return new ChatServer({ listener, pulse, greeting, limits, turns, hub });
     } catch (error) {
       listener.close();
@@ -156,6 +158,11 @@ export class ChatServer {
   /** Changes the message of the day for those who come from now on. */
   greet(motd: readonly string[]): void {
     this.#greeting.motd = motd;
+  }
+
+  /** From now on these registered names are those of operators, and no others. */
+  appoint(operators: readonly string[]): void {
+    this.#hub.appoint(operators);
   }
 
   /** Accepts nobody more, tells everyone, and resolves when every connection is closed: soon. */
@@ -209,6 +216,10 @@ export class ChatServer {
 
   #welcome(conn: Deno.TcpConn): void {
     const remote = addressOf(conn.remoteAddr);
+    const reason = this.#hub.bannedFrom(remote.host);
+    if (reason !== undefined) {
+      return this.#turnAway(conn, remote, { drop: "banned", reason });
+    }
     const network = this.#admission.admit(remote.host);
     if ("drop" in network) return this.#turnAway(conn, remote, network);
     try {
@@ -277,6 +288,12 @@ export class ChatServer {
     const now = performance.now();
     for (const session of this.#sessions) session.look(now);
   }
+}
+
+/** Who relies on bans should know that they do not last. */
+function warnOfLoss({ operators = [], orders }: OperatingOptions): void {
+  if (operators.length === 0 || orders?.lasts) return;
+  log.warn("bans, mutes and topics end with the server: there is no --data");
 }
 
 /** Whether a connection ended before it was accepted. */

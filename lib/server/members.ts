@@ -13,12 +13,15 @@ import {
 } from "../message.ts";
 import { Batch, type Outbox } from "./outbox.ts";
 import type { Room, Seat, Sitter } from "./room.ts";
+import type { Drop } from "./tally.ts";
 
 /** The connection through which a member speaks and hears. */
 export interface Connection {
   readonly outbox: Outbox;
-  /** Ends it; the member is told why. */
-  end(reason: string): void;
+  /** The address from which it comes, without a port. */
+  readonly host: string;
+  /** Ends it; the member is told why. `drop` is as what it counts, if that is the server's doing. */
+  end(reason: string, drop?: Drop): void;
 }
 
 /** Somebody who is here, or who may come back within moments. Only the hub changes what stands here. */
@@ -31,6 +34,10 @@ export interface Member extends Sitter {
   readonly session: string | undefined;
   /** None while it is lost, and when they have left. */
   connection: Connection | undefined;
+  /** From where they were connected, while their connection is lost. */
+  lostFrom: string | undefined;
+  /** The registered name that they have proven to own, as {@linkcode nameKey} writes it. */
+  account: string | undefined;
   /** The last message of the lobby when they arrived. */
   readonly arrivedAt: number;
   /** Where they sit; a Map would take 200 bytes. */
@@ -53,6 +60,10 @@ export class Members implements Iterable<Member> {
   readonly #names = new Map<string, Member>();
   readonly #sessions = new Map<string, Member>();
   #guests = 0;
+  /** Says why nobody may have a name, if there is more to it than its form and whose it is. */
+  onWish:
+    | ((name: string) => Pick<Refusal, "code" | "reason"> | undefined)
+    | undefined;
 
   [Symbol.iterator](): Iterator<Member> {
     return this.#all.values();
@@ -100,6 +111,8 @@ export class Members implements Iterable<Member> {
       session,
       isProgram: program !== undefined,
       connection,
+      lostFrom: undefined,
+      account: undefined,
       arrivedAt,
       seats: [],
       correspondents: undefined,
@@ -151,10 +164,17 @@ export class Members implements Iterable<Member> {
       return refusal("name-taken", "you have that name already", ref);
     }
     const owner = this.find(wished);
-    return owner && owner !== member
-      ? refusal("name-taken", "that name is taken", ref)
-      : undefined;
+    if (owner && owner !== member) {
+      return refusal("name-taken", "that name is taken", ref);
+    }
+    const more = this.onWish?.(wished);
+    return more && refusal(more.code, more.reason, ref);
   }
+}
+
+/** The address from which somebody is connected, or was a moment ago. */
+export function hostOf(member: Member): string | undefined {
+  return member.connection?.host ?? member.lostFrom;
 }
 
 /** Where somebody sits in a room, if they do. */
@@ -163,9 +183,10 @@ export function seatIn(member: Member, room: Room): Seat | undefined {
 }
 
 /** Passes on what somebody else says to one member; it is no answer, and they need not have read it to be heard. */
-export function passOn(member: Member, event: ChatEvent): void {
+export function passOn(member: Member, event: ChatEvent | Batch): void {
   catchUp(member);
-  member.connection?.outbox.add(Batch.of(event));
+  const batch = event instanceof Batch ? event : Batch.of(event);
+  member.connection?.outbox.add(batch);
 }
 
 /** Tells one member, after everything that was said before in their rooms. */

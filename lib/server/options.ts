@@ -21,6 +21,7 @@ import {
   valuesOf,
   wholeNumber,
 } from "../flags.ts";
+import { nameFault, normalizeName } from "../message.ts";
 import { checkLimits, LIMITS, limitsOf, type SetLimits } from "./limits.ts";
 
 /** What is set. */
@@ -37,6 +38,8 @@ export interface ServerOptions {
   log: "text" | "json";
   /** The file in which the message of the day is; empty if there is none. */
   motd: string;
+  /** The registered names of the operators. */
+  operators: readonly string[];
   /** Where metrics are served; if it is not said, nowhere. */
   metrics?: Address;
   limits: SetLimits;
@@ -120,8 +123,26 @@ export const SETTINGS = {
       "show newcomers what is in this file, the message of the day (default: none)",
     read: text,
   },
+  operators: {
+    argument: "NAMES",
+    default: "",
+    help:
+      "registered names, with commas between them, whose owners may kick, ban and mute (default: nobody)",
+    read: (value) => namesIn(value).join(","),
+  },
   ...LIMITS,
 } satisfies Flags;
+
+/** @throws {UsageError} for what is no name */
+function namesIn(list: string): string[] {
+  const names = list.split(",").map((name) => normalizeName(name.trim()))
+    .filter((name) => name !== "");
+  for (const name of names) {
+    const fault = nameFault(name);
+    if (fault) throw new UsageError(`${quote(name)}: ${fault}`);
+  }
+  return names;
+}
 
 /** The settings by their names. */
 export type Settings = Values<typeof SETTINGS>;
@@ -169,6 +190,7 @@ export function serverOptions(settings: Settings): Readonly<ServerOptions> {
     data,
     log,
     motd,
+    operators: namesIn(settings.operators),
     ...(metrics !== "" && { metrics: METRICS_ADDRESS(metrics) }),
     historyDays: settings["history-days"],
     historyMessages: settings["history-messages"],

@@ -16,6 +16,7 @@ const log = getLogger(["chat", "settings"]);
 export interface Changeable {
   limit(limits: Partial<Limits>): void;
   greet(motd: readonly string[]): void;
+  appoint(operators: readonly string[]): void;
 }
 
 /** How long files may take to be read, in ms: one on a machine that is gone, or a pipe, may take for ever. */
@@ -88,10 +89,12 @@ export class Reloading {
   #apply(told: Told): void {
     const before = this.#told;
     this.#told = told;
-    this.#server.limit(serverOptions(told.settings).limits);
+    const { limits, operators } = serverOptions(told.settings);
+    this.#server.limit(limits);
     this.#server.greet(told.motd);
+    this.#server.appoint(operators);
     for (const { name, from, to } of differences(this.#started, told)) {
-      if (name in LIMITS || name === "motd") continue;
+      if (changesAtOnce(name) || name === "motd") continue;
       log.warn("a setting takes a restart", { setting: name, from, to });
     }
     const changed = changes(before, told).join(", ") || "nothing";
@@ -99,13 +102,22 @@ export class Reloading {
   }
 }
 
-/** What has changed while the server runs: limits, from what to what, and the message of the day. */
+/** Whether a setting holds as soon as it is read again. */
+function changesAtOnce(name: string): boolean {
+  return name in LIMITS || name === "operators";
+}
+
+/** What has changed while the server runs: from what to what, and the message of the day. */
 function changes(before: Told, after: Told): string[] {
-  const limits = differences(before.settings, after)
-    .filter(({ name }) => name in LIMITS)
-    .map(({ name, from, to }) => `${name} ${from} -> ${to}`);
+  const settings = differences(before.settings, after)
+    .filter(({ name }) => changesAtOnce(name))
+    .map(({ name, from, to }) => `${name} ${shown(from)} -> ${shown(to)}`);
   const isSame = before.motd.join("\n") === after.motd.join("\n");
-  return isSame ? limits : [...limits, "motd"];
+  return isSame ? settings : [...settings, "motd"];
+}
+
+function shown(value: unknown): string {
+  return value === "" ? "none" : String(value);
 }
 
 /** The settings that are not as they were. */

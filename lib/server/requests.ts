@@ -3,7 +3,6 @@
  */
 
 import {
-  type ChatEvent,
   type Command,
   LOBBY,
   MAX_HISTORY,
@@ -25,6 +24,8 @@ import {
 import type { Limits } from "./limits.ts";
 import type { Seat } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
+import type { Operating, OperatingLimits } from "./operating.ts";
+import { pages, tellPages } from "./pages.ts";
 import { cannotRead, type Seating } from "./seating.ts";
 import { Told, type ToldLimits } from "./told.ts";
 
@@ -45,6 +46,7 @@ type Asking<T extends Request["type"]> = Command & { type: T };
 /** What binds what members ask for. */
 export type RequestLimits =
   & Readonly<Pick<Limits, "maxMessageBytes">>
+  & OperatingLimits
   & ToldLimits;
 
 /** How many bytes of UTF-8 one unit of a string can take. */
@@ -55,6 +57,7 @@ export class Requests {
   readonly #members: Members;
   readonly #rooms: Rooms;
   readonly #seating: Seating;
+  readonly #operating: Operating;
   readonly #limits: RequestLimits;
   readonly #told: Told;
 
@@ -62,11 +65,13 @@ export class Requests {
     members: Members,
     rooms: Rooms,
     seating: Seating,
+    operating: Operating,
     limits: RequestLimits,
   ) {
     this.#members = members;
     this.#rooms = rooms;
     this.#seating = seating;
+    this.#operating = operating;
     this.#limits = limits;
     this.#told = new Told(limits);
   }
@@ -103,6 +108,8 @@ export class Requests {
         const reason = "nobody can register a name here";
         return tell(member, refusal("not-registered", reason, request.ref));
       }
+      default:
+        return this.#operating.handle(member, request);
     }
   }
 
@@ -117,15 +124,24 @@ export class Requests {
       ? undefined
       : { session, id: ref };
     const seat = this.#seatIn(member, room);
-    if (seat) return this.#rooms.say(seat, { text, action, ref }, origin);
-    const refused = notIn(room, ref);
+    if (!seat) return this.#refuseToSay(member, notIn(room, ref), origin);
+    const refused = this.#operating.refuseToSay(member, seat.room, ref);
+    if (refused) return this.#refuseToSay(member, refused, origin);
+    return this.#rooms.say(seat, { text, action, ref }, origin);
+  }
+
+  #refuseToSay(
+    member: Member,
+    refused: Refusal,
+    origin: Origin | undefined,
+  ): Promise<void> | void {
     return origin
-      ? this.#sayOutside(member, refused, origin)
+      ? this.#sayAgain(member, refused, origin)
       : tell(member, refused);
   }
 
-  /** What was stored is acknowledged when it is said again, also to whoever has left the room since. */
-  async #sayOutside(
+  /** What was stored is acknowledged when it is said again, also to whoever has left the room since, or is muted. */
+  async #sayAgain(
     member: Member,
     refused: Refusal,
     origin: Origin,
@@ -165,7 +181,8 @@ export class Requests {
     const { session, isProgram } = member;
     // What was told is acknowledged, whatever has become of the receiver since.
     if (!this.#told.has(session, ref)) {
-      const fault = this.#refuseText(text, ref);
+      const fault = this.#refuseText(text, ref) ??
+        this.#operating.refuseMuted(member, ref);
       if (fault) return tell(member, fault);
       const reached = this.#reach(member, receiver, ref);
       if ("code" in reached) return tell(member, reached);
@@ -226,7 +243,7 @@ export class Requests {
     const event = { type: "rooms", count: all.length } as const;
     await tellPages(
       member,
-      pages(all.slice(0, MAX_LISTED)).map(([rooms, more]) => ({
+      pages(all.slice(0, MAX_LISTED), PAGE_NAMES).map(([rooms, more]) => ({
         ...event,
         rooms,
         more,
@@ -253,7 +270,11 @@ export class Requests {
     }
     return tellPages(
       member,
-      pages(names).map(([names, more]) => ({ ...event, names, more })),
+      pages(names, PAGE_NAMES).map(([names, more]) => ({
+        ...event,
+        names,
+        more,
+      })),
     );
   }
 
@@ -275,7 +296,8 @@ export class Requests {
 
   #rename(member: Member, wish: Asking<"nick">): void {
     const from = member.name;
-    const fault = this.#members.rename(member, wish);
+    const fault = this.#operating.refuseMuted(member, wish.ref) ??
+      this.#members.rename(member, wish);
     if (fault) return tell(member, fault);
     for (const { room } of member.seats) {
       room.rosterChanged();
@@ -323,26 +345,4 @@ function remember(correspondents: Map<string, Member>, teller: Member): void {
 function notIn(room: string | undefined, ref: string): Refusal {
   const reason = `you are not in ${room ?? "any room"}`;
   return refusal("room-unknown", reason, ref);
-}
-
-/** `items` in pages, and whether another one follows; one page that is empty, if there are none. */
-function pages<T>(items: readonly T[]): [page: T[], more: boolean][] {
-  const pages: [T[], boolean][] = [];
-  for (let from = 0; from === 0 || from < items.length; from += PAGE_NAMES) {
-    const to = from + PAGE_NAMES;
-    pages.push([items.slice(from, to), to < items.length]);
-  }
-  return pages;
-}
-
-/** Tells a long answer, each page of it once the one before is written. */
-async function tellPages(
-  member: Member,
-  events: readonly ChatEvent[],
-): Promise<void> {
-  const outbox = member.connection?.outbox;
-  for (const event of events) {
-    tell(member, event);
-    await outbox?.answered();
-  }
 }

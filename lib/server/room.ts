@@ -55,6 +55,14 @@ export class Seat {
 /** From where somebody reads on who comes into a room. */
 export type Start = { behind: number; resumes: boolean };
 
+/** How often somebody may say something in a room, and when they last have. */
+export interface Slow {
+  /** How long everybody waits between two messages, in seconds. */
+  readonly seconds: number;
+  /** When each has said something last, in ms since 1970. */
+  readonly spoke: WeakMap<Sitter, number>;
+}
+
 /** A message that is said and not stored yet, and whoever wants to know what came of it. */
 export interface Unstored {
   message: NewMessage;
@@ -96,6 +104,10 @@ export class Room implements Round {
   seq: number;
   /** How many are about to sit down in it. */
   expected = 0;
+  /** What it is about; empty if nobody has said so. */
+  topic = "";
+  /** None where everybody may speak as they like. */
+  slow: Slow | undefined;
   readonly #seats = new Set<Seat>();
   /** What is being said, from event `#start` on. */
   #batch = new Batch();
@@ -146,8 +158,8 @@ export class Room implements Round {
 
   /** The room as one finds it who comes in; without names where they would be more than `maxNames`. */
   state(maxNames: number = MAX_LISTED): RoomState {
-    const { name: room, log, seq, count } = this;
-    const state = { room, log, seq, count };
+    const { name: room, log, seq, count, topic } = this;
+    const state = { room, log, seq, count, ...(topic && { topic }) };
     return count > maxNames ? state : { ...state, members: this.names() };
   }
 

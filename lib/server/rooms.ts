@@ -8,6 +8,7 @@ import { describe } from "../fault.ts";
 import { type ChatEvent, LOBBY, MAX_LISTED, nameKey } from "../message.ts";
 import type { Log, Origin, Place } from "./log.ts";
 import type { Limits } from "./limits.ts";
+import type { RoomOrder } from "./orders.ts";
 import { Batch } from "./outbox.ts";
 import { Room, type Said, type Seat, type Unstored } from "./room.ts";
 import type { Turns } from "./turns.ts";
@@ -30,6 +31,8 @@ export class Rooms {
   readonly #limits: RoomsLimits;
   readonly #rooms = new Map<string, Room>();
   readonly #opening = new Map<string, Promise<Room>>();
+  /** What operators have said of rooms, also of those where nobody is. */
+  readonly #orders = new Map<string, RoomOrder>();
   /** Why nothing can be stored at the moment. */
   #fault: string | undefined;
   /** The rooms in which something has happened in this turn. */
@@ -91,6 +94,15 @@ export class Rooms {
     this.stir(room);
   }
 
+  /** From now on this holds in a room, also when it is opened again. */
+  order(order: RoomOrder): void {
+    const key = nameKey(order.room);
+    if (order.topic === "" && order.slowSeconds === 0) this.#orders.delete(key);
+    else this.#orders.set(key, order);
+    const room = this.get(order.room);
+    if (room) obey(room, order);
+  }
+
   /** Opens a room once, however many ask for it at the same time. */
   #opened(name: string): Promise<Room> {
     const key = nameKey(name);
@@ -106,6 +118,8 @@ export class Rooms {
       throw new TooManyRooms(`there are ${maxRooms} rooms already`);
     }
     const room = new Room(await this.#log.open(name));
+    const order = this.#orders.get(key);
+    if (order) obey(room, order);
     this.#rooms.set(key, room);
     return room;
   }
@@ -222,6 +236,14 @@ export class Rooms {
       log.error("cannot forget a room", { room, reason: describe(error) });
     }
   }
+}
+
+/** Who has just spoken need not wait longer than before. */
+function obey(room: Room, { topic, slowSeconds: seconds }: RoomOrder): void {
+  room.topic = topic;
+  if (room.slow?.seconds === seconds) return;
+  const spoke = room.slow?.spoke ?? new WeakMap();
+  room.slow = seconds > 0 ? { seconds, spoke } : undefined;
 }
 
 function refuse(unstored: readonly Unstored[], cause: string): void {

@@ -4,6 +4,7 @@
  */
 
 import { getLogger } from "@logtape/logtape";
+import { splitAddress } from "../address.ts";
 import { describe } from "../fault.ts";
 import { LineReader, REFUSE_TIMING_MARK } from "../lines.ts";
 import { PEACEFUL } from "../message.ts";
@@ -90,6 +91,10 @@ export class Session implements Line, OutboxOwner {
 
   get #limits(): Readonly<Limits> {
     return this.#surroundings.limits;
+  }
+
+  get host(): string {
+    return splitAddress(this.address)?.host ?? "";
   }
 
   /** In which dialect it speaks. */
@@ -197,8 +202,8 @@ export class Session implements Line, OutboxOwner {
   }
 
   /** Ends the conversation; the member is told why. */
-  end(reason: string): void {
-    void this.part({ why: reason, farewell: reason });
+  end(reason: string, drop?: Drop): void {
+    void this.part({ why: reason, farewell: reason, ...(drop && { drop }) });
   }
 
   /**

@@ -16,6 +16,8 @@ export type Drop =
   | "foreign"
   | "full"
   | "address-full"
+  | "banned"
+  | "kicked"
   | "fault";
 
 /** What has been counted since the server was started. */
@@ -37,6 +39,8 @@ export class Tally {
     "foreign": 0,
     "full": 0,
     "address-full": 0,
+    "banned": 0,
+    "kicked": 0,
     "fault": 0,
   };
   /** Told with each write how long, in ms, it was since the first of its messages was said; if anybody asks. */

@@ -6,12 +6,15 @@
 
 import * as v from "valibot";
 import {
+  type Ban,
   type ChatEvent,
   clean,
   type Command,
   type Hello,
+  MAX_BAN_SECONDS,
   MAX_HISTORY,
   MAX_PASSWORD_LENGTH,
+  MAX_SLOW_SECONDS,
   type Message,
   type Refusal,
   type Since,
@@ -32,17 +35,22 @@ const VERSION = 1;
 const CODES: Readonly<Record<Refusal["code"], true>> = {
   "away": true,
   "bad-frame": true,
+  "banned": true,
+  "confirm": true,
   "hello-expected": true,
   "login-wrong": true,
+  "muted": true,
   "name-invalid": true,
   "name-owned": true,
   "name-taken": true,
   "name-unknown": true,
   "not-registered": true,
   "password-invalid": true,
+  "not-operator": true,
   "room-invalid": true,
   "room-kept": true,
   "room-unknown": true,
+  "slow": true,
   "storage": true,
   "too-long": true,
   "too-many-rooms": true,
@@ -86,9 +94,11 @@ const id = v.exactOptional(v.pipe(
 
 const version = v.literal(VERSION, `the version here is ${VERSION}`);
 
+const oneLine = v.regex(/^[^\n\r\u2028\u2029]*$/, "a message is one line");
+
 const text = v.pipe(
   string,
-  v.regex(/^[^\n\r\u2028\u2029]*$/, "a message is one line"),
+  oneLine,
   v.transform(plain),
   v.regex(/\S/, "a message is not blank"),
 );
@@ -149,6 +159,25 @@ const password = v.pipe(
     `a password has 1 to ${MAX_PASSWORD_LENGTH} characters`,
   ),
 );
+/** What lasts so many seconds, or for good. */
+const lasting = <const T extends "ban" | "mute">(type: T) =>
+  v.pipe(
+    object({
+      type: v.literal(type),
+      id,
+      target: word,
+      seconds: v.exactOptional(v.pipe(
+        whole,
+        v.minValue(1, "it is less than 1"),
+        v.maxValue(MAX_BAN_SECONDS, `it is more than ${MAX_BAN_SECONDS}`),
+      )),
+      reason: v.exactOptional(word),
+    }),
+    v.transform(({ seconds, ...asked }) => ({
+      ...asked,
+      ...(seconds !== undefined && { ms: 1000 * seconds }),
+    })),
+  );
 
 /** A frame that a client sends, by its type. */
 const REQUESTS = {
@@ -182,6 +211,34 @@ const REQUESTS = {
   ping: object({ type: v.literal("ping"), id }),
   pong: object({ type: v.literal("pong"), id }),
   quit: object({ type: v.literal("quit"), id }),
+  kick: object({
+    type: v.literal("kick"),
+    id,
+    name: word,
+    reason: v.exactOptional(word),
+  }),
+  ban: lasting("ban"),
+  mute: lasting("mute"),
+  unban: object({ type: v.literal("unban"), id, target: word }),
+  unmute: object({ type: v.literal("unmute"), id, target: word }),
+  bans: object({ type: v.literal("bans"), id }),
+  slow: object({
+    type: v.literal("slow"),
+    id,
+    room: word,
+    seconds: v.pipe(
+      whole,
+      v.maxValue(MAX_SLOW_SECONDS, `it is more than ${MAX_SLOW_SECONDS}`),
+    ),
+  }),
+  topic: object({
+    type: v.literal("topic"),
+    id,
+    room: word,
+    text: v.exactOptional(v.pipe(string, oneLine, v.transform(plain))),
+  }),
+  announce: object({ type: v.literal("announce"), id, text }),
+  reload: object({ type: v.literal("reload"), id }),
 };
 
 /** What a room's log has of one message. */
@@ -192,6 +249,7 @@ const state = {
   seq: whole,
   count: whole,
   members: v.exactOptional(list(word)),
+  topic: v.exactOptional(word),
 };
 
 const joined = object({ type: v.literal("joined"), room: word, name: word });
@@ -292,6 +350,33 @@ const REPORTS = {
     object({ type: v.literal("pong"), id }),
     v.transform(({ type, id = "" }) => ({ type, ref: id })),
   ),
+  topic: object({
+    type: v.literal("topic"),
+    room: word,
+    text: word,
+    by: v.exactOptional(word),
+  }),
+  slow: object({
+    type: v.literal("slow"),
+    room: word,
+    seconds: whole,
+    by: word,
+  }),
+  announced: object({ type: v.literal("announced"), from: word, text: word }),
+  bans: object({
+    type: v.literal("bans"),
+    count: whole,
+    bans: list(object({
+      kind: v.picklist(["ban", "mute"], "it is neither ban nor mute"),
+      target: word,
+      with: v.exactOptional(word),
+      by: word,
+      reason: v.exactOptional(word),
+      since: time,
+      until: v.exactOptional(time),
+    })),
+    more: flag,
+  }),
   bye: object({ type: v.literal("bye"), reason: word }),
   error: v.pipe(
     object({ type: v.literal("error"), code: string, message: word, id }),
@@ -430,9 +515,17 @@ function request(
       if (to === undefined) throw new TypeError('"reply" to nobody');
       return { ...head, ...asked, to };
     }
+    case "ban":
+    case "mute": {
+      const { ms, type, ...rest } = asked;
+      const seconds = ms === undefined ? undefined : Math.ceil(ms / 1000);
+      return { ...head, type, ...rest, ...(seconds && { seconds }) };
+    }
     case "leave":
     case "who":
     case "history":
+    case "slow":
+    case "topic":
       return { ...head, ...asked, room: roomOf(asked) };
     default:
       return { ...head, ...asked };
@@ -495,6 +588,13 @@ function report(event: ChatEvent): Report | undefined {
       const { code, reason, ref } = event;
       return { type: "error", code, message: reason, ...idOf(ref) };
     }
+    case "bans": {
+      const { count, bans, more } = event;
+      return { type, count, bans: bans.map(listed), ...(more && { more }) };
+    }
+    case "topic":
+    case "slow":
+    case "announced":
     case "ping":
     case "renamed":
     case "gap":
@@ -509,6 +609,15 @@ function report(event: ChatEvent): Report | undefined {
 /** A message as it stands in a frame that names the room by itself. */
 function entry({ seq, time, from, text, action }: Message) {
   return { seq, time: iso(time), from, text, ...(action && { action }) };
+}
+
+/** A ban as it stands in a list. */
+function listed({ since, until, ...ban }: Ban) {
+  return {
+    ...ban,
+    since: iso(since),
+    ...(until !== undefined && { until: iso(until) }),
+  };
 }
 
 function idOf(ref: string): { id?: string } {

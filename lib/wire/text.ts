@@ -4,10 +4,13 @@
  */
 
 import {
+  type Ban,
   type ChatEvent,
   type Command,
+  MAX_BAN_SECONDS,
   MAX_HISTORY,
   MAX_LISTED,
+  MAX_SLOW_SECONDS,
   type Message,
   type Refusal,
   SOME_HISTORY,
@@ -132,6 +135,77 @@ const COMMANDS: readonly TextCommand[] = [
     help: "leave the server",
     command: (_, ref) => ({ type: "quit", ref }),
   },
+  {
+    name: "topic",
+    argument: "[TEXT]",
+    optional: true,
+    help: "what your room is about; operators say it, or - for nothing",
+    command: (text, ref) => ({
+      type: "topic",
+      ...(text !== "" && { text: text === "-" ? "" : text }),
+      ref,
+    }),
+  },
+  {
+    name: "kick",
+    argument: "NAME [REASON]",
+    help: "operators: send somebody away",
+    command: (argument, ref) => {
+      const [name, reason] = split(argument);
+      return { type: "kick", name, ...(reason && { reason }), ref };
+    },
+  },
+  {
+    name: "ban",
+    argument: "TARGET [DURATION] [REASON]",
+    help: "operators: keep out a name, address or network, for 2h, 7d, ever",
+    command: (argument, ref) => lasting("ban", argument, ref),
+  },
+  {
+    name: "unban",
+    argument: "TARGET",
+    help: "operators: let them in again",
+    command: (target, ref) => ({ type: "unban", target, ref }),
+  },
+  {
+    name: "bans",
+    help: "operators: who is banned or muted",
+    command: (_, ref) => ({ type: "bans", ref }),
+  },
+  {
+    name: "mute",
+    argument: "TARGET [DURATION] [REASON]",
+    help: "operators: let them read, and not speak",
+    command: (argument, ref) => lasting("mute", argument, ref),
+  },
+  {
+    name: "unmute",
+    argument: "TARGET",
+    help: "operators: let them speak again",
+    command: (target, ref) => ({ type: "unmute", target, ref }),
+  },
+  {
+    name: "slow",
+    argument: "SECONDS",
+    help: "operators: one message of each in so many seconds here; 0 ends it",
+    command: (argument, ref) => {
+      const seconds = Number(argument);
+      return /^\d{1,9}$/.test(argument) && seconds <= MAX_SLOW_SECONDS
+        ? { type: "slow", seconds, ref }
+        : undefined;
+    },
+  },
+  {
+    name: "announce",
+    argument: "TEXT",
+    help: "operators: say something to everybody in all rooms",
+    command: (text, ref) => ({ type: "announce", text, ref }),
+  },
+  {
+    name: "reload",
+    help: "operators: have the server read its settings again",
+    command: (_, ref) => ({ type: "reload", ref }),
+  },
 ];
 
 /** How the commands are written. */
@@ -158,6 +232,52 @@ function secretHead(line: string): string | undefined {
   return /^\s*[/\uff0f]/.test(line)
     ? SECRET.exec(line.normalize("NFKC"))?.[0].trim()
     : undefined;
+}
+
+/** The first word, and what follows it. */
+function split(argument: string): [word: string, rest: string] {
+  const [, word = "", rest = ""] = /^(\S+)\s*(.*)$/su.exec(argument) ?? [];
+  return [word, rest];
+}
+
+/** What lasts until it is taken back, or as long as the second word says if that is a duration. */
+function lasting(
+  type: "ban" | "mute",
+  argument: string,
+  ref: string,
+): Command | undefined {
+  const [target, rest] = split(argument);
+  const [word, others] = split(rest);
+  const seconds = readDuration(word);
+  if (seconds === undefined) {
+    return { type, target, ...(rest && { reason: rest }), ref };
+  }
+  return seconds > 0 && seconds <= MAX_BAN_SECONDS
+    ? {
+      type,
+      target,
+      ms: 1000 * seconds,
+      ...(others && { reason: others }),
+      ref,
+    }
+    : undefined;
+}
+
+const SECONDS: Readonly<Record<string, number>> = {
+  s: 1,
+  m: 60,
+  h: 60 * 60,
+  d: 24 * 60 * 60,
+  w: 7 * 24 * 60 * 60,
+};
+
+/** How many seconds `30m`, `2h` or `1d12h` are; nothing, if it is no duration. */
+function readDuration(word: string): number | undefined {
+  if (!/^(?:\d+[smhdw])+$/i.test(word)) return undefined;
+  return Array.from(
+    word.toLowerCase().matchAll(/(\d+)(\w)/g),
+    ([, amount, unit = ""]) => Number(amount) * (SECONDS[unit] ?? 0),
+  ).reduce((all, seconds) => all + seconds);
 }
 
 /** What a clean line asks for; a blank line asks for nothing. */
@@ -208,7 +328,10 @@ function lines(event: ChatEvent): string[] {
       return [said(event)];
     case "joined":
       return event.state
-        ? [`-- you are in ${event.room}; ${others(event.state.count - 1)}`]
+        ? [
+          `-- you are in ${event.room}; ${others(event.state.count - 1)}`,
+          ...topicOf(event.state),
+        ]
         : [`[${event.name}] entered room`];
     case "left":
       return [`[${event.name}] left room`];
@@ -227,6 +350,7 @@ function lines(event: ChatEvent): string[] {
         `-- welcome, you are ${event.name}; ${
           others((event.rooms[0]?.count ?? 1) - 1)
         }; /help lists the commands`,
+        ...topicOf(event.rooms[0]),
         // Whatever a line of it says, it is not taken for a refusal or a farewell.
         ...(event.motd ?? []).map((line) => `-- | ${line}`.trimEnd()),
       ];
@@ -257,6 +381,20 @@ function lines(event: ChatEvent): string[] {
       return [];
     case "help":
       return describe(HELP);
+    case "topic":
+      return [event.text ? `-- topic: ${event.text}` : "-- there is no topic"];
+    case "slow":
+      return [
+        event.seconds === 0
+          ? `-- ${event.by} lets everybody speak freely again`
+          : `-- ${event.by} asks for one message in ${event.seconds} s`,
+      ];
+    case "announced":
+      return [`-- announcement from ${event.from}: ${event.text}`];
+    case "bans":
+      return event.count === 0
+        ? ["-- nobody is banned or muted"]
+        : event.bans.map(banned);
     case "bye":
       return [`-- bye: ${event.reason}`];
     case "refused":
@@ -266,6 +404,25 @@ function lines(event: ChatEvent): string[] {
           : `-- refused (${event.reason}): ${shorten(event.ref)}`,
       ];
   }
+}
+
+/** What a room is about, if that is said. */
+function topicOf(state: { topic?: string } | undefined): string[] {
+  return state?.topic ? [`-- topic: ${state.topic}`] : [];
+}
+
+/** Who is banned or muted, for how long, by whom and why. */
+function banned(ban: Ban): string {
+  const { kind, target, by, reason, until } = ban;
+  const whose = ban.with === undefined ? "" : ` (of ${ban.with})`;
+  const end = until === undefined ? "for good" : `until ${dayAndMinute(until)}`;
+  return `-- ${kind === "ban" ? "banned" : "muted"}: ${target}${whose}, ` +
+    `${end}, by ${by}${reason === undefined ? "" : `: ${reason}`}`;
+}
+
+function dayAndMinute(time: number): string {
+  const { day, minute } = localTime(time);
+  return `${day} ${minute}`;
 }
 
 function said({ from, text, action }: Message): string {
