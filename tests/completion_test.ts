@@ -46,8 +46,13 @@ Deno.test("complete() offers each name once, most likely first", () => {
   assertEquals(offered("", { people }), ["bob: ", "ann: ", "al: "]);
 });
 
+Deno.test("complete() offers people where a command is about one", () => {
+  assertEquals(offered("/kick b"), ["bob ", "bobby "]);
+  assertEquals(offered("/ban b"), ["bob ", "bobby "]);
+});
+
 Deno.test("complete() offers commands, with a blank where an argument may follow", () => {
-  assertEquals(offered("/r"), ["/reply ", "/rooms", "/register "]);
+  assertEquals(offered("/r"), ["/reply ", "/rooms", "/register ", "/reload"]);
   assertEquals(offered("/WHO"), ["/who "]);
   assertEquals(offered("/cl"), ["/clear"]);
   assertEquals(offered("/").length, KNOWN.commands.length);

@@ -60,6 +60,7 @@ Deno.test("readSettings() takes each setting from the command line, or else from
     historyMessages: 9,
     log: "json",
     motd: "",
+    operators: [],
   });
   const { rate, maxMessageBytes, limitLoopback, pingMs, burst } = limits;
   assertEquals(
@@ -223,6 +224,7 @@ Deno.test("The README's file for the server is one", async () => {
     historyMessages: 2048,
     log: "text",
     motd: "/etc/chat/motd",
+    operators: [],
   });
   assertEquals([limits.maxMessageBytes, limits.limitLoopback], [512, true]);
 });

@@ -10,6 +10,7 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 import { ChatServer } from "../lib/server/listen.ts";
 import { type Log, MemoryLog } from "../lib/server/log.ts";
 import type { Limits } from "../lib/server/limits.ts";
+import type { OperatingOptions } from "../lib/server/operating.ts";
 
 const WATCHDOG_MS = 60_000;
 
@@ -163,9 +164,11 @@ export class Room implements AsyncDisposable {
   static async open(
     limits: Partial<Limits> = {},
     log: Log = new MemoryLog(),
+    operating: OperatingOptions = {},
   ): Promise<Room> {
     const never = 3_600_000;
     const server = await ChatServer.start({
+      ...operating,
       host: "127.0.0.1",
       port: 0,
       log,

@@ -131,12 +131,14 @@ const TYPES = [
   ...["history", "ping", "pong", "quit", "welcome", "message", "ack", "bye"],
   ...["joined", "left", "renamed", "told", "members", "gap", "anew", "error"],
   ...["register", "login", "password", "unregister", "done"],
+  ...["kick", "ban", "unban", "bans", "mute", "unmute", "slow", "topic"],
+  ...["announce", "announced", "reload"],
 ];
 
 const KEY = fc.constantFrom(
   ...["type", "v", "id", "room", "text", "name", "to", "from", "session"],
   ...["since", "before", "limit", "action", "seq", "time", "reason", "rooms"],
-  ...["login", "password"],
+  ...["login", "password", "target", "seconds", "by", "until", "bans"],
   ...["__proto__", "constructor", "toString", "", "t\\u0079pe", "\\ud800"],
 );
 

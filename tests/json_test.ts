@@ -58,6 +58,7 @@ const STATE: fc.Arbitrary<RoomState> = fc.record({
   seq: COUNT,
   count: COUNT,
   members: fc.array(WORD),
+  topic: WORD,
 }, { requiredKeys: ["room", "log", "seq", "count"] });
 
 const CODES: Refusal["code"][] = [
@@ -904,7 +905,7 @@ Deno.test("isHello() tells a hello, good or bad, from what somebody says", () =>
 });
 
 Deno.test("read() passes over what only newer servers say", () => {
-  assertEquals(read('{"type":"topic","room":"lobby","text":"x"}'), undefined);
+  assertEquals(read('{"type":"typing","room":"lobby","name":"x"}'), undefined);
   assertEquals(read('{"type":"constructor"}'), undefined);
   assertEquals(
     read('{"type":"bye","reason":"you quit","until":{"a":[]}}'),

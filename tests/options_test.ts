@@ -20,6 +20,7 @@ const {
   holdMs: _hold,
   maxBadFrames: _bad,
   directMemoryMs: _direct,
+  confirmMs: _confirm,
   firstLineMs: _first,
   triesMs: _tries,
   maxTriers: _triers,
@@ -50,6 +51,7 @@ Deno.test("serverOptions() listens on 127.0.0.1:5000 unless told otherwise", () 
     historyMessages: 2048,
     log: "text",
     motd: "",
+    operators: [],
     limits: SET_LIMITS,
   });
   const rest = [
@@ -58,6 +60,7 @@ Deno.test("serverOptions() listens on 127.0.0.1:5000 unless told otherwise", () 
     "--history-messages=9",
     "--replay=0",
     "--motd=day.txt",
+    "--operators= Ann,bob,",
   ];
   for (
     const args of [
@@ -74,6 +77,7 @@ Deno.test("serverOptions() listens on 127.0.0.1:5000 unless told otherwise", () 
       historyMessages: 9,
       log: "json",
       motd: "day.txt",
+      operators: ["Ann", "bob"],
       limits: { ...SET_LIMITS, replay: 0 },
     });
   }
@@ -107,6 +111,7 @@ Deno.test("The limits are those of the design", () => {
     lookMs: 1000,
     maxBadFrames: 10,
     directMemoryMs: 600_000,
+    confirmMs: 30_000,
     firstLineMs: 150,
     maxTries: 3,
     triesMs: 60_000,
@@ -120,6 +125,11 @@ Deno.test("The limits are those of the design", () => {
 Deno.test("serverOptions() says in one line what is wrong with a command line", () => {
   const wrong: [string[], string][] = [
     [["--prot", "1"], "unknown flag --prot"],
+    [
+      ["--operators", "ann,b b"],
+      '--operators "ann,b b" will not do: "b b": ' +
+      "a name has only letters, digits and _ - .",
+    ],
     [["--prot=1"], "unknown flag --prot"],
     [["-x"], "unknown flag -x"],
     [["--no-port"], "unknown flag --no-port"],

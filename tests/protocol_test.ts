@@ -13,9 +13,11 @@ import {
   type Message,
   PEACEFUL,
   type Refusal,
+  SENT_AWAY,
 } from "../lib/message.ts";
 import { LogError, MemoryLog } from "../lib/server/log.ts";
 import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
+import { MemoryOrders } from "../lib/server/orders.ts";
 import { VERSION } from "../lib/version.ts";
 import { read, type write } from "../lib/wire/json.ts";
 import { assert, assertEquals } from "./assert.ts";
@@ -253,7 +255,11 @@ const REPORTS: Record<ChatEvent["type"], string | undefined> = {
 };
 
 /** What is in the protocol, and not yet in its conversation. */
-const PLANNED = ["register", "login", "password", "unregister", "done"];
+const PLANNED = [
+  ...["register", "login", "password", "unregister", "done"],
+  ...["kick", "ban", "unban", "bans", "mute", "unmute", "slow", "topic"],
+  ...["announce", "announced", "reload"],
+];
 
 /** The names of a frame's fields, and of those of the objects in its lists. */
 function fields(frame: object): string[] {
@@ -326,8 +332,9 @@ Deno.test("docs/protocol.md has every command that /help lists, and no other", a
   );
   assert(usages.length > 0);
   assertEquals(
-    [...table("The text dialect").keys()].filter((key) => key.startsWith("/"))
-      .sort(),
+    ["The text dialect", "Operators"].flatMap((heading) => [
+      ...table(heading).keys(),
+    ]).filter((key) => key.startsWith("/")).sort(),
     usages.sort(),
   );
 });
@@ -343,17 +350,22 @@ const say = (text: string, room = "lobby"): Frame => ({
 const REFUSED: Record<Refusal["code"], Frame | string> = {
   "away": { type: "tell", id: "x", to: "bob", text: "psst" },
   "bad-frame": { type: "say", id: "x", text: "hi" },
+  "banned": { type: "nick", id: "x", name: "Eve" },
+  "confirm": "/password x",
   "hello-expected": { type: "hello", v: 1 },
   "login-wrong": "/password x",
+  "muted": "hi",
   "name-invalid": { type: "nick", id: "x", name: "a b" },
   "name-owned": "/password x",
   "name-taken": { type: "nick", id: "x", name: "BOB" },
   "name-unknown": { type: "tell", id: "x", to: "ann", text: "psst" },
+  "not-operator": { type: "kick", id: "x", name: "bob" },
   "not-registered": "/password x",
   "password-invalid": "/password x",
   "room-invalid": { type: "join", id: "x", room: "you" },
   "room-kept": { type: "leave", id: "x", room: "lobby" },
   "room-unknown": say("hi", "dev"),
+  "slow": say("hi", "r1"),
   "storage": say("too much"),
   "too-long": say("x".repeat(1025)),
   "too-many-rooms": { type: "join", id: "x", room: "one-more" },
@@ -370,12 +382,21 @@ Deno.test("docs/protocol.md has every refusal with a reason as the server gives 
     messages.some(({ text }) => text === "too much")
       ? Promise.reject(new LogError("the disk is full"))
       : append(messages);
-  await using room = await Room.open({}, log);
+  const orders = new MemoryOrders();
+  const since = Date.now();
+  const ban = { by: "op", since, reason: "spam" };
+  await orders.ban([
+    { ...ban, kind: "ban", target: "eve" },
+    { ...ban, kind: "mute", target: "person" },
+  ]);
+  await orders.order({ room: "r1", topic: "", slowSeconds: 30 });
+  await using room = await Room.open({}, log, { orders, now: () => since });
   using bob = await room.program({ name: "bob", session: "0".repeat(32) });
   await bob.visitor.halfClose();
   assertEquals((await bob.rest()).at(-1)?.["reason"], PEACEFUL.endOfInput);
   using ann = await room.program({ name: "ann" });
   for (let i = 1; i < 20; i++) await ann.send({ type: "join", room: `r${i}` });
+  await ann.send(say("hi", "r1"));
   await ann.heard();
   using person = await room.enter("person");
   await person.heard();
@@ -407,13 +428,20 @@ Deno.test("docs/protocol.md has every refusal with a reason as the server gives 
   }
 });
 
+const isSentAway = (reason: string) =>
+  Object.values(SENT_AWAY).some((begin) => reason.startsWith(begin));
+
 Deno.test("docs/protocol.md has every last and every peaceful reason to say bye, and says of no other that it is one", () => {
   const final = [...table("How a connection ends")]
     .filter(([, cells]) => cells.at(-1)?.trim() === "no");
   assertEquals(
-    final.map(([reason]) => reason).sort(),
+    final.map(([reason]) => reason).filter((reason) => !isSentAway(reason))
+      .sort(),
     Object.values<string>({ ...PEACEFUL, ...FINAL }).sort(),
   );
+  for (const begin of Object.values(SENT_AWAY)) {
+    assert(final.some(([reason]) => reason.startsWith(begin)), begin);
+  }
 });
 
 Deno.test("docs/protocol.md has the limits as they are", () => {
@@ -430,6 +458,7 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
     maxRoomsJoined,
     maxBadFrames,
     directMemoryMs,
+    confirmMs,
     firstLineMs,
     partingMs,
     acceptPauseMs: _,
@@ -476,6 +505,7 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
       `| ${number(maxWaitingBytes)} bytes, left`,
       `\`more than ${maxWaitingBytes} bytes wait`,
       `| ${directMemoryMs / 60_000} minutes, `,
+      `again within ${confirmMs / 1000} s`,
       `after ${firstLineMs} ms of silence`,
       `name and rooms for ${holdMs / 1000} s,`,
       `waits up to ${partingMs / 1000} s for`,

@@ -338,11 +338,12 @@ Deno.test("Reloading.again() reads the settings once what was read before is app
   const reloading = new Reloading(commandLine, told, {
     limit: () => void happened.push("limits"),
     greet: () => void happened.push("greets"),
+    appoint: () => void happened.push("appoints"),
   });
   happened.length = 0;
   await Promise.all([reloading.again(), reloading.again()]);
   const steps = happened.filter((step, i) => step !== happened[i - 1]);
-  const once = ["reads", "limits", "greets"];
+  const once = ["reads", "limits", "greets", "appoints"];
   assertEquals(steps, [...once, ...once]);
 });
 
@@ -361,6 +362,7 @@ testUnless(
     const reloading = new Reloading(commandLine, told, {
       limit: ({ burst }) => void bursts.push(burst),
       greet() {},
+      appoint() {},
     }, 50);
     // Nobody ever writes to it.
     await Deno.remove(files.config);

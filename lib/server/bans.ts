@@ -41,7 +41,7 @@ const MAPPED_BITS = 96;
 
 /** What an operator has to say instead. */
 const WHAT_TARGETS_ARE =
-  "it is a name, an address, or a network such as 10.0.0.0/8";
+  "say a name, an address, or a network such as 10.0.0.0/8";
 
 /**
  * Reads whom an operator means. IPv4 addresses that are written as IPv6 are IPv4.
@@ -53,11 +53,8 @@ export function readTarget(text: string): Target | string {
   const network = readNetwork(host, bits);
   if (network) return targetOf(network);
   const name = normalizeName(text);
-  const fault = isGuestName(name) ? undefined : nameFault(name);
-  return fault === undefined ? { text: name, key: nameKey(name) } : fault
-      .startsWith("a name has only")
-    ? WHAT_TARGETS_ARE
-    : fault;
+  const isName = isGuestName(name) || nameFault(name) === undefined;
+  return isName ? { text: name, key: nameKey(name) } : WHAT_TARGETS_ARE;
 }
 
 function readNetwork(host: string, bits?: string): Network | undefined {
@@ -115,10 +112,18 @@ export function holdsLoopback(network: Network): boolean {
     ["127.0.0.1", "::1"].some((host) => isWithin(host, network));
 }
 
+/** A ban, and what would have to be read again from its words. */
+interface Entry {
+  readonly ban: Ban;
+  readonly network: Network | undefined;
+  /** The key of the name with which it was banned. */
+  readonly withKey: string | undefined;
+}
+
 /** Those who are banned, or those who are muted. */
 export class Bans {
   readonly #now: () => number;
-  readonly #byKey = new Map<string, Ban>();
+  readonly #entries = new Map<string, Entry>();
   /** How many of the networks are how long: a lookup takes one step for each length, however many there are. */
   readonly #lengths = new Map<number, number>();
   /** When the next one of them is over, in ms since 1970. */
@@ -131,44 +136,47 @@ export class Bans {
 
   /** How many there are; those that are over may be counted until somebody is looked for. */
   get size(): number {
-    return this.#byKey.size;
+    return this.#entries.size;
   }
 
   /** All of them that are not over, the oldest first. */
   list(): Ban[] {
     this.#expire();
-    return [...this.#byKey.values()].sort((a, b) => a.since - b.since);
+    return Array.from(this.#entries.values(), ({ ban }) => ban)
+      .sort((a, b) => a.since - b.since);
   }
 
-  /** Adds one, in the place of what there is for the same target. */
+  /** Adds one, in the place of what there is for the same target. One whose target means nobody is left out. */
   add(ban: Ban): void {
     const target = readTarget(ban.target);
     if (typeof target === "string") return;
-    this.#delete(target.key);
-    this.#byKey.set(target.key, ban);
-    if (target.network) this.#count(target.network, 1);
+    const { key, network } = target;
+    this.#delete(key);
+    const withKey = ban.with === undefined ? undefined : nameKey(ban.with);
+    this.#entries.set(key, { ban, network, withKey });
+    if (network) this.#count(network, 1);
     this.#nextEnd = Math.min(this.#nextEnd, ban.until ?? Infinity);
   }
 
   /** The one by which somebody is meant, of several the one that lasts longest. */
   find({ names, host }: Suspect): Ban | undefined {
     this.#expire();
-    if (this.#byKey.size === 0) return undefined;
+    if (this.#entries.size === 0) return undefined;
     const keys = names.map(nameKey);
     if (host !== undefined) keys.push(...this.#networksOf(host));
-    return keys.flatMap((key) => this.#byKey.get(key) ?? [])
+    return keys.flatMap((key) => this.#entries.get(key)?.ban ?? [])
       .sort((a, b) => (b.until ?? Infinity) > (a.until ?? Infinity) ? 1 : -1)
       .at(0);
   }
 
   /** Removes those for a target, and those that came with it; these were they. */
   remove({ key }: Target): Ban[] {
-    const removed = this.list().filter((ban) =>
-      keyOfTarget(ban.target) === key ||
-      (ban.with !== undefined && nameKey(ban.with) === key)
+    this.#expire();
+    const removed = [...this.#entries].filter(([other, { withKey }]) =>
+      other === key || withKey === key
     );
-    for (const { target } of removed) this.#delete(keyOfTarget(target));
-    return removed;
+    for (const [key] of removed) this.#delete(key);
+    return removed.map(([, { ban }]) => ban);
   }
 
   *#networksOf(host: string): Generator<string> {
@@ -180,14 +188,10 @@ export class Bans {
     }
   }
 
-  #delete(key: string | undefined): void {
-    const ban = key === undefined ? undefined : this.#byKey.get(key);
-    if (key === undefined || !ban) return;
-    this.#byKey.delete(key);
-    const target = readTarget(ban.target);
-    if (typeof target !== "string" && target.network) {
-      this.#count(target.network, -1);
-    }
+  #delete(key: string): void {
+    const network = this.#entries.get(key)?.network;
+    this.#entries.delete(key);
+    if (network) this.#count(network, -1);
   }
 
   #count({ bits }: Network, change: 1 | -1): void {
@@ -201,14 +205,9 @@ export class Bans {
     const now = this.#now();
     if (now < this.#nextEnd) return;
     this.#nextEnd = Infinity;
-    for (const [key, { until = Infinity }] of this.#byKey) {
+    for (const [key, { ban: { until = Infinity } }] of this.#entries) {
       if (until <= now) this.#delete(key);
       else this.#nextEnd = Math.min(this.#nextEnd, until);
     }
   }
-}
-
-function keyOfTarget(text: string): string | undefined {
-  const target = readTarget(text);
-  return typeof target === "string" ? undefined : target.key;
 }

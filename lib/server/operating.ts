@@ -223,7 +223,11 @@ export class Operating {
       const why = whom ? "that is you" : "nobody of that name is here";
       return tell(member, refusal("name-unknown", why, ref));
     }
-    log.info("kicked", { ...actor(member), whom: whom.name, ...why(reason) });
+    log.info("operator kicks", {
+      ...actor(member),
+      whom: whom.name,
+      ...why(reason),
+    });
     const colon = reason === undefined ? "" : `: ${reason}`;
     const farewell = `${SENT_AWAY.kicked} by ${member.name}${colon}`;
     this.#expel(whom, farewell, "kicked");
@@ -259,7 +263,7 @@ export class Operating {
     for (const ban of bans) this.#bans[kind].add(ban);
     const whom = bans.map(({ target }) => target).join(", ");
     const hit = this.#hit(kind, bans);
-    log.info(kind === "ban" ? "banned" : "muted", {
+    log.info(`operator ${kind}s`, {
       ...actor(member),
       whom,
       ...(ms === undefined ? { lasts: "for good" } : { seconds: ms / 1000 }),
@@ -311,7 +315,7 @@ export class Operating {
       return tell(member, refusal("name-unknown", reason, ref));
     }
     const whom = lifted.map(({ target }) => target).join(", ");
-    log.info(`no longer ${participle}`, { ...actor(member), whom });
+    log.info(`operator ${type}s`, { ...actor(member), whom });
     const kept = await this.#keep(() => this.#orders.lift(lifted));
     const text = `no longer ${participle}: ${whom}${kept}`;
     tell(member, { type: "done", text, ref });
@@ -339,7 +343,11 @@ export class Operating {
     const fault = tooLong(text, MAX_TOPIC_BYTES, ref);
     if (fault) return tell(member, fault);
     const by = member.name;
-    log.info("topic", { ...actor(member), room: room.name, topic: text });
+    log.info("operator says the topic", {
+      ...actor(member),
+      room: room.name,
+      topic: text,
+    });
     const event = { type: "topic", room: room.name, text, by } as const;
     return this.#order(member, room, { topic: text }, event);
   }
@@ -349,7 +357,7 @@ export class Operating {
     const room = this.#room(member, order.room, ref);
     if ("code" in room) return tell(member, room);
     const by = member.name;
-    log.info("slow", { ...actor(member), room: room.name, seconds });
+    log.info("operator slows", { ...actor(member), room: room.name, seconds });
     const event = { type: "slow", room: room.name, seconds, by } as const;
     return this.#order(member, room, { slowSeconds: seconds }, event);
   }
@@ -377,7 +385,7 @@ export class Operating {
   #announce(member: Member, { text, ref }: Ordering<"announce">): void {
     const fault = tooLong(text, this.#limits.maxMessageBytes, ref);
     if (fault) return tell(member, fault);
-    log.info("announced", { ...actor(member), text });
+    log.info("operator announces", { ...actor(member), text });
     // One for all, so that it is encoded once.
     const batch = Batch.of({ type: "announced", from: member.name, text });
     for (const other of this.#members) {
@@ -389,7 +397,7 @@ export class Operating {
     member: Member,
     { ref }: Ordering<"reload">,
   ): Promise<void> {
-    log.info("the settings are to be read again", actor(member));
+    log.info("operator reloads", actor(member));
     await this.#reload?.();
     const text = "the settings were read again; the log says what came of it";
     tell(member, { type: "done", text, ref });

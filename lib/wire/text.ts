@@ -139,7 +139,7 @@ const COMMANDS: readonly TextCommand[] = [
     name: "topic",
     argument: "[TEXT]",
     optional: true,
-    help: "what your room is about; operators say it, or - for nothing",
+    help: "what your room is about, which operators say",
     command: (text, ref) => ({
       type: "topic",
       ...(text !== "" && { text: text === "-" ? "" : text }),
@@ -158,7 +158,7 @@ const COMMANDS: readonly TextCommand[] = [
   {
     name: "ban",
     argument: "TARGET [DURATION] [REASON]",
-    help: "operators: keep out a name, address or network, for 2h, 7d, ever",
+    help: "operators: keep somebody out, for 2h, 7d, or good",
     command: (argument, ref) => lasting("ban", argument, ref),
   },
   {
@@ -187,7 +187,7 @@ const COMMANDS: readonly TextCommand[] = [
   {
     name: "slow",
     argument: "SECONDS",
-    help: "operators: one message of each in so many seconds here; 0 ends it",
+    help: "operators: a message of each in so many seconds",
     command: (argument, ref) => {
       const seconds = Number(argument);
       return /^\d{1,9}$/.test(argument) && seconds <= MAX_SLOW_SECONDS
@@ -198,12 +198,12 @@ const COMMANDS: readonly TextCommand[] = [
   {
     name: "announce",
     argument: "TEXT",
-    help: "operators: say something to everybody in all rooms",
+    help: "operators: say something in all rooms",
     command: (text, ref) => ({ type: "announce", text, ref }),
   },
   {
     name: "reload",
-    help: "operators: have the server read its settings again",
+    help: "operators: read the server's settings again",
     command: (_, ref) => ({ type: "reload", ref }),
   },
 ];
