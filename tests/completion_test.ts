@@ -47,8 +47,9 @@ Deno.test("complete() offers each name once, most likely first", () => {
 });
 
 Deno.test("complete() offers people where a command is about one", () => {
-  assertEquals(offered("/kick b"), ["bob ", "bobby "]);
-  assertEquals(offered("/ban b"), ["bob ", "bobby "]);
+  assertEquals(offered("/kick b"), ["/kick Bob "]);
+  assertEquals(offered("/ban b"), ["/ban Bob "]);
+  assertEquals(offered("/slow b"), []);
 });
 
 Deno.test("complete() offers commands, with a blank where an argument may follow", () => {
