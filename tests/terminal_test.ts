@@ -406,6 +406,8 @@ terminalTest(
     await ann.type("\t");
     await line("/register");
     await ann.type("\t");
+    await line("/reload");
+    await ann.type("\t");
     await line("/room");
     await ann.type("\t");
     await line("/reply");
