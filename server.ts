@@ -17,7 +17,7 @@ import {
 } from "./lib/server/options.ts";
 import { MemoryOrders } from "./lib/server/orders.ts";
 import { Reloading } from "./lib/server/reload.ts";
-import { readSettings } from "./lib/server/settings.ts";
+import { readSettings, warnOfExposure } from "./lib/server/settings.ts";
 import { SqliteLog } from "./lib/server/sqlite_log.ts";
 import { SqliteOrders } from "./lib/server/sqlite_orders.ts";
 
@@ -53,6 +53,7 @@ async function runServer(args: string[]): Promise<number> {
   const told = await readSettings(commandLine);
   const options = serverOptions(told.settings);
   await openLog(Deno.stderr, options.log);
+  warnOfExposure(told);
   const stopped = stopSignal();
   // prom-client takes 7 MB and 45 ms, compiled 1 MB and 10 ms: only those pay who want metrics.
   const metrics = options.metrics &&
@@ -65,10 +66,11 @@ async function runServer(args: string[]): Promise<number> {
     ? new MemoryOrders()
     : SqliteOrders.open(options.data);
   try {
-    const { motd } = told;
+    const { motd, password } = told;
     const server = await ChatServer.start({
       ...options,
       motd,
+      password,
       log: metrics?.measured(log) ?? log,
       orders,
       reload,

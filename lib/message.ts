@@ -51,6 +51,8 @@ export interface Hello {
   type: "hello";
   /** What it wants to be called; a guest's name if it does not say. */
   name?: string;
+  /** The password of the server, if it has one. */
+  password?: string;
   /** The password of that name, if it belongs to somebody. */
   login?: string;
   /** The secret by which it is known again: 128 random bits in hexadecimal digits. */
@@ -129,6 +131,8 @@ export type Refusal = {
     | "not-registered"
     | "password-invalid"
     | "not-operator"
+    | "password-needed"
+    | "password-wrong"
     | "room-invalid"
     | "room-kept"
     | "room-unknown"
@@ -136,6 +140,7 @@ export type Refusal = {
     | "storage"
     | "too-long"
     | "too-many-rooms"
+    | "too-many-tries"
     | "unknown-command"
     | "usage";
   reason: string;
@@ -214,6 +219,8 @@ export type ChatEvent =
   | { type: "announced"; from: string; text: string }
   /** Who is banned or muted. */
   | { type: "bans"; count: number; bans: readonly Ban[]; more: boolean }
+  /** What a person is told before they have come in; a program is told by refusals. */
+  | { type: "notice"; text: string }
   | { type: "bye"; reason: string }
   | Refusal;
 

@@ -7,6 +7,7 @@ import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 // @ts-types="../lib/std/text_line_stream.d.ts"
 import { TextLineStream } from "@std/streams/text-line-stream";
+import type { EntryPassword } from "../lib/server/entry.ts";
 import { ChatServer } from "../lib/server/listen.ts";
 import { type Log, MemoryLog } from "../lib/server/log.ts";
 import type { Limits } from "../lib/server/limits.ts";
@@ -164,18 +165,19 @@ export class Room implements AsyncDisposable {
   static async open(
     limits: Partial<Limits> = {},
     log: Log = new MemoryLog(),
-    operating: OperatingOptions = {},
+    options: OperatingOptions & { password?: EntryPassword } = {},
   ): Promise<Room> {
     const never = 3_600_000;
     const server = await ChatServer.start({
-      ...operating,
       host: "127.0.0.1",
       port: 0,
       log,
+      ...options,
       limits: {
         firstLineMs: never,
         partingMs: never,
         holdMs: never,
+        entryMs: never,
         ...limits,
       },
     });
@@ -586,6 +588,7 @@ export const SERVER_ARGS = [
   "--allow-net",
   "--allow-read",
   "--allow-write",
+  "--allow-env=CHAT_PASSWORD",
   "server.ts",
 ];
 export const CLIENT_ARGS = [

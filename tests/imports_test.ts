@@ -334,7 +334,10 @@ Deno.test("Only terminal.ts touches the terminal, and only signals.ts waits for 
 });
 
 Deno.test("Only settings.ts reads the environment", async () => {
-  assertEquals(await filesWith(/Deno\.env/), ["lib/client/settings.ts"]);
+  assertEquals(await filesWith(/Deno\.env/), [
+    "lib/client/settings.ts",
+    "lib/server/settings.ts",
+  ]);
 });
 
 Deno.test("Only screen.ts moves the cursor, and only keys.ts and screen.ts know what terminals send and obey", async () => {

@@ -89,7 +89,7 @@ const CODES: Refusal["code"][] = [
 
 /** Any event of each kind that has a frame. */
 const EVENTS: {
-  [T in Exclude<ChatEvent["type"], "help">]: fc.Arbitrary<
+  [T in Exclude<ChatEvent["type"], "help" | "notice">]: fc.Arbitrary<
     ChatEvent & { type: T }
   >;
 } = {
@@ -501,6 +501,7 @@ Deno.test("render() writes every event as the protocol has it", () => {
 
 Deno.test("render() writes nothing of what only people at a terminal are told", () => {
   assertEquals(render({ type: "help" }), "");
+  assertEquals(render({ type: "notice", text: "password?" }), "");
   assertEquals(
     render({
       type: "told",

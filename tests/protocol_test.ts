@@ -15,6 +15,7 @@ import {
   type Refusal,
   SENT_AWAY,
 } from "../lib/message.ts";
+import { EntryPassword } from "../lib/server/entry.ts";
 import { LogError, MemoryLog } from "../lib/server/log.ts";
 import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
 import { MemoryOrders } from "../lib/server/orders.ts";
@@ -252,6 +253,7 @@ const REPORTS: Record<ChatEvent["type"], string | undefined> = {
   refused: "error",
   bye: "bye",
   help: undefined,
+  notice: undefined,
 };
 
 /** What is in the protocol, and not yet in its conversation. */
@@ -346,8 +348,18 @@ const say = (text: string, room = "lobby"): Frame => ({
   text,
 });
 
+/** What a server with a password says to programs that come with none, and with a wrong one twice. */
+const AT_THE_GATE = [
+  "password-needed",
+  "password-wrong",
+  "too-many-tries",
+] as const satisfies readonly Refusal["code"][];
+
 /** What is refused so: a frame of somebody called `ann`, or a line. That these are all is checked with the types. */
-const REFUSED: Record<Refusal["code"], Frame | string> = {
+const REFUSED: Record<
+  Exclude<Refusal["code"], typeof AT_THE_GATE[number]>,
+  Frame | string
+> = {
   "away": { type: "tell", id: "x", to: "bob", text: "psst" },
   "bad-frame": { type: "say", id: "x", text: "hi" },
   "banned": { type: "nick", id: "x", name: "Eve" },
@@ -375,7 +387,10 @@ const REFUSED: Record<Refusal["code"], Frame | string> = {
 
 Deno.test("docs/protocol.md has every refusal with a reason as the server gives it", async () => {
   const rows = table("Refusals");
-  assertEquals([...rows.keys()].sort(), Object.keys(REFUSED).sort());
+  assertEquals(
+    [...rows.keys()].sort(),
+    [...Object.keys(REFUSED), ...AT_THE_GATE].sort(),
+  );
   const log = new MemoryLog();
   const append = log.append.bind(log);
   log.append = (messages) =>
@@ -428,6 +443,23 @@ Deno.test("docs/protocol.md has every refusal with a reason as the server gives 
   }
 });
 
+Deno.test("docs/protocol.md has every refusal of a server with a password, with its reason", async () => {
+  const rows = table("Refusals");
+  const limits = { maxTries: 1, wrongPasswordMs: 0 };
+  const password = new EntryPassword("sesame");
+  await using room = await Room.open(limits, undefined, { password });
+  using bot = await Bot.connect(room.server.port);
+  await bot.send({ type: "hello", v: 1 });
+  for (const code of AT_THE_GATE) {
+    const error = await bot.frame();
+    assertEquals(error?.["code"], code);
+    const [, reason = ""] = /`([^`]+)`/.exec(rows.get(code)![0]!) ?? [];
+    const [head = ""] = reason.split("...");
+    assert(head !== "" && `${error?.["message"]}`.startsWith(head), reason);
+    await bot.send({ type: "hello", v: 1, password: "open" });
+  }
+});
+
 const isSentAway = (reason: string) =>
   Object.values(SENT_AWAY).some((begin) => reason.startsWith(begin));
 
@@ -466,6 +498,9 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
     lookMs: ___,
     maxRefusing: ____,
     maxTriers: _____,
+    entryMs,
+    wrongPasswordMs,
+    maxWrongPasswords,
     maxTries,
     triesMs,
     rate,
@@ -497,6 +532,8 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
       `| ${number(maxConnections)} in all (\`--max-connections\`), ` +
       `${maxPerAddress} from one address`,
       `| ${maxTries} a minute from one address`,
+      `answered after ${wrongPasswordMs / 1000} s; ${maxWrongPasswords} end`,
+      `| for ${entryMs / 1000} s;`,
       `| in rooms of up to ${maxAnnounced} members (\`--max-announced\`)`,
       `after ${pingMs / 1000} s of silence`,
       `after ${silentMs / 1000} s of silence`,

@@ -294,12 +294,12 @@ testUnless(
 
 testUnless(
   noHangup,
-  "SIGHUP without --config and --motd ends nothing, and the log says that there is nothing to read",
+  "SIGHUP without --config, --motd and --password-file ends nothing, and the log says that there is nothing to read",
   async () => {
     await using server = serverProgram("--port", "0");
     const port = await listening(server);
     assertEquals(await reload(server), [
-      "info there is nothing to read again: no --config, no --motd",
+      "info there is nothing to read again: no --config, no --motd, no --password-file",
     ]);
     using ann = await Visitor.connect(port);
     await ann.enter("ann");
@@ -339,11 +339,12 @@ Deno.test("Reloading.again() reads the settings once what was read before is app
     limit: () => void happened.push("limits"),
     greet: () => void happened.push("greets"),
     appoint: () => void happened.push("appoints"),
+    guard: () => void happened.push("guards"),
   });
   happened.length = 0;
   await Promise.all([reloading.again(), reloading.again()]);
   const steps = happened.filter((step, i) => step !== happened[i - 1]);
-  const once = ["reads", "limits", "greets", "appoints"];
+  const once = ["reads", "limits", "greets", "appoints", "guards"];
   assertEquals(steps, [...once, ...once]);
 });
 
@@ -363,6 +364,7 @@ testUnless(
       limit: ({ burst }) => void bursts.push(burst),
       greet() {},
       appoint() {},
+      guard() {},
     }, 50);
     // Nobody ever writes to it.
     await Deno.remove(files.config);

@@ -2,6 +2,7 @@
 
 import { setImmediate } from "node:timers";
 import { isLoopback } from "../lib/server/admission.ts";
+import { Entry } from "../lib/server/entry.ts";
 import { Hub } from "../lib/server/hub.ts";
 import { MemoryLog } from "../lib/server/log.ts";
 import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
@@ -74,7 +75,7 @@ async function run(
       address: `${host}:1`,
       network: { name: host, isLoopback: isLoopback(host), count: 1 },
     },
-    { hub, turns, limits, tries: new Tries(limits), onGone() {} },
+    { hub, turns, limits, entry: new Entry(new Tries(limits)), onGone() {} },
   );
   await soon(session.run(), () => "the session does not end");
 }
@@ -236,7 +237,7 @@ Deno.test("Session drops a member for whom more than 96 KiB wait, and nobody for
       hub,
       turns,
       limits: { ...LIMITS, partingMs: 1 },
-      tries: new Tries(LIMITS),
+      entry: new Entry(new Tries(LIMITS)),
       onGone() {},
     },
   );

@@ -57,7 +57,7 @@ export class Dialogue {
   readonly #options: DialogueOptions;
   #member: Member;
   /** Whether the first line has come, which says whether this is a person or a program. */
-  #hasSpoken = false;
+  #hasSpoken: boolean;
   #isProgram = false;
   #isTelnet = false;
   #saidHello = false;
@@ -67,9 +67,14 @@ export class Dialogue {
   #entering: Promise<void> | undefined;
   #badFrames = 0;
 
-  /** Begins with nothing said; from now on nothing is missed that others say. */
-  constructor(line: Line, options: DialogueOptions) {
+  /**
+   * Begins with nothing said; from now on nothing is missed that others say.
+   *
+   * @param isPerson whether that is known already
+   */
+  constructor(line: Line, options: DialogueOptions, isPerson = false) {
     this.#line = line;
+    this.#hasSpoken = isPerson;
     this.#options = options;
     this.#member = options.hub.arrive(line);
   }
@@ -104,20 +109,11 @@ export class Dialogue {
     if (!this.#hasSpoken) {
       this.#hasSpoken = true;
       const protocol = foreignProtocol(line);
-      if (protocol) return this.refuse(protocol);
+      if (protocol) return this.#refuse(protocol);
       this.#isProgram = json.isHello(line);
       if (this.#isProgram) this.#open();
     }
     return this.#isProgram ? this.#heedFrame(line) : this.#heedLine(line);
-  }
-
-  /** Ends it with whoever speaks a protocol that is none of ours. */
-  refuse(protocol: string): void {
-    this.#line.part({
-      why: `speaks ${protocol}`,
-      farewell: `this is a chat server, which does not speak ${protocol}`,
-      drop: "foreign",
-    });
   }
 
   /** The member leaves; what they are told last is the last that they are told. */
@@ -127,6 +123,10 @@ export class Dialogue {
     if (farewell === undefined) return;
     this.#open();
     this.#line.outbox.tell({ type: "bye", reason: farewell });
+  }
+
+  #refuse(protocol: string): void {
+    this.#line.part(foreign(protocol));
   }
 
   #heedLine(line: string): Promise<void> | void {
@@ -172,9 +172,7 @@ export class Dialogue {
   #refuseFrame(refusal: Refusal): void {
     tell(this.#member, refusal);
     if (++this.#badFrames < this.#options.limits.maxBadFrames) return;
-    const farewell = FINAL.badFrames;
-    const drop = "bad-frames";
-    this.#line.part({ why: farewell, farewell, quits: true, drop });
+    this.#line.part(tooManyBadFrames());
   }
 
   #expectHello(reason: string, ref: string): void {
@@ -221,6 +219,21 @@ export class Dialogue {
     if (this.#isProgram) return json.render;
     return this.#isTelnet ? text.renderTelnet : text.render;
   }
+}
+
+/** How it ends with whoever speaks a protocol that is none of ours. */
+export function foreign(protocol: string): Ending {
+  return {
+    why: `speaks ${protocol}`,
+    farewell: `this is a chat server, which does not speak ${protocol}`,
+    drop: "foreign",
+  };
+}
+
+/** How it ends with a program that makes no sense. */
+export function tooManyBadFrames(): Ending {
+  const farewell = FINAL.badFrames;
+  return { why: farewell, farewell, quits: true, drop: "bad-frames" };
 }
 
 /** What is kept of a session's secret. */

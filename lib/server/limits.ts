@@ -71,6 +71,12 @@ export interface Limits {
   triesMs: number;
   /** Of how many addresses wrong passwords are remembered. Default 10,000: memory is bounded. */
   maxTriers: number;
+  /** How long whoever is asked for the password may take to give one, in ms. Default 60,000. */
+  entryMs: number;
+  /** After how long a wrong password is answered, in ms. Default 1,000: guessing takes time. */
+  wrongPasswordMs: number;
+  /** How many wrong passwords end a connection. Default 3. */
+  maxWrongPasswords: number;
   /** How long a parting connection has to take what is left for it, in ms. Default 2,000. */
   partingMs: number;
   /** How long to wait when no connection can be accepted, in ms. Default 200. */
@@ -107,6 +113,9 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxTries: 3,
   triesMs: 60_000,
   maxTriers: 10_000,
+  entryMs: 60_000,
+  wrongPasswordMs: 1000,
+  maxWrongPasswords: 3,
   partingMs: 2000,
   acceptPauseMs: 200,
   acceptQuietMs: 60_000,
@@ -123,6 +132,9 @@ export type SetLimits = Omit<
   | "firstLineMs"
   | "triesMs"
   | "maxTriers"
+  | "entryMs"
+  | "wrongPasswordMs"
+  | "maxWrongPasswords"
   | "partingMs"
   | "maxRefusing"
   | "lookMs"

@@ -10,6 +10,7 @@ import { VERSION } from "../version.ts";
 import { render } from "../wire/text.ts";
 import { Admission, isLoopback, type TurnedAway } from "./admission.ts";
 import { addressOf, bind } from "./bind.ts";
+import { Entry, type EntryPassword } from "./entry.ts";
 import { type Greeting, Hub } from "./hub.ts";
 import { type Log, MemoryLog } from "./log.ts";
 import type { OperatingOptions } from "./operating.ts";
@@ -56,13 +57,22 @@ export class ChatServer {
   /** Called when the last session has gone. */
   #onEmpty: (() => void) | undefined;
 
-  private constructor({ listener, pulse, greeting, limits, turns, hub }: {
+  private constructor({
+    listener,
+    pulse,
+    greeting,
+    limits,
+    turns,
+    hub,
+    password,
+  }: {
     listener: Deno.TcpListener;
     pulse: Pulse | undefined;
     greeting: Greeting;
     limits: Limits;
     turns: Turns;
     hub: Hub;
+    password: EntryPassword | undefined;
   }) {
     this.#listener = listener;
     this.#pulse = pulse;
@@ -71,17 +81,12 @@ export class ChatServer {
     this.#turns = turns;
     this.#hub = hub;
     const onGone = (session: Session) => this.#forget(session);
-    const tries = new Tries(limits);
-    this.#surroundings = { hub, turns, limits, tries, onGone };
+    const entry = new Entry(new Tries(limits), password);
+    this.#surroundings = { hub, turns, limits, entry, onGone };
     this.#admission = new Admission(limits);
     this.address = formatAddress(addressOf(listener.addr));
     this.port = listener.addr.port;
-    if (!isLoopback(listener.addr.hostname)) {
-      log.warn(
-        "anybody who reaches this machine can join: there is no password and no encryption",
-        { address: this.address },
-      );
-    }
+    this.#warn();
     this.#looking = setInterval(() => this.#look(), limits.lookMs);
     this.#accepting = this.#accept();
   }
@@ -89,9 +94,9 @@ export class ChatServer {
   /**
    * Listens, and accepts connections until {@linkcode stop}.
    *
-   * @param options where to listen (port 0 takes a free one), the message of the day, line by line, and what the
-   * rooms' messages, and what operators order, are stored in: memory, if nothing is said. Both are the caller's to
-   * close, once the server has stopped.
+   * @param options where to listen (port 0 takes a free one), the message of the day, line by line, the password
+   * without which nobody comes in, and what the rooms' messages, and what operators order, are stored in: memory, if
+   * nothing is said. Both are the caller's to close, once the server has stopped.
    * @throws {BindError}
    * @throws {LogError}
    */
@@ -102,6 +107,7 @@ export class ChatServer {
       log?: Log;
       limits?: Partial<Limits>;
       motd?: readonly string[];
+      password?: EntryPassword | undefined;
     } & OperatingOptions,
   ): Promise<ChatServer> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -116,7 +122,10 @@ export class ChatServer {
       };
       const hub = await Hub.open(turns, log, { ...options, limits, greeting });
       warnOfLoss(options);
-      return new ChatServer({ listener, pulse, greeting, limits, turns, hub });
+      const { password } = options;
+      return new ChatServer({
+        ...{ listener, pulse, greeting, limits, turns, hub, password },
+      });
     } catch (error) {
       listener.close();
       await pulse?.close();
@@ -163,6 +172,23 @@ export class ChatServer {
   /** From now on these registered names are those of operators, and no others. */
   appoint(operators: readonly string[]): void {
     this.#hub.appoint(operators);
+  }
+
+  /** Asks those who come from now on for another password, or for none. */
+  guard(password: EntryPassword | undefined): void {
+    const { entry } = this.#surroundings;
+    const wasGuarded = entry.isGuarded;
+    entry.guard(password);
+    if (wasGuarded) this.#warn();
+  }
+
+  #warn(): void {
+    if (this.#surroundings.entry.isGuarded) return;
+    if (isLoopback(this.#listener.addr.hostname)) return;
+    log.warn(
+      "anybody who reaches this machine can join: there is no password and no encryption",
+      { address: this.address },
+    );
   }
 
   /** Accepts nobody more, tells everyone, and resolves when every connection is closed: soon. */

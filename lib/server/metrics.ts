@@ -200,6 +200,11 @@ function readingsOf(tally: Tally): Reading[] {
       read: () => tally.drops,
     },
     {
+      name: "chat_wrong_passwords_total",
+      help: "Wrong passwords of the server that were given",
+      read: () => tally.wrongPasswords,
+    },
+    {
       name: "chat_members",
       help:
         "Members who have entered, those included who have just lost the connection",

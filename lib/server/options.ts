@@ -130,6 +130,13 @@ export const SETTINGS = {
       "registered names, with commas between them, whose owners may kick, ban and mute (default: nobody)",
     read: (value) => namesIn(value).join(","),
   },
+  "password-file": {
+    argument: "FILE",
+    default: "",
+    help:
+      "let in only those who know the first line of this file, or CHAT_PASSWORD (default: everybody)",
+    read: text,
+  },
   ...LIMITS,
 } satisfies Flags;
 

@@ -6,9 +6,10 @@
 import { getLogger } from "@logtape/logtape";
 import { describe } from "../fault.ts";
 import { type Source, UsageError } from "../flags.ts";
+import type { EntryPassword } from "./entry.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import { serverOptions, type Settings } from "./options.ts";
-import { readSettings, type Told } from "./settings.ts";
+import { readSettings, type Told, warnOfExposure } from "./settings.ts";
 
 const log = getLogger(["chat", "settings"]);
 
@@ -17,10 +18,14 @@ export interface Changeable {
   limit(limits: Partial<Limits>): void;
   greet(motd: readonly string[]): void;
   appoint(operators: readonly string[]): void;
+  guard(password: EntryPassword | undefined): void;
 }
 
 /** How long files may take to be read, in ms: one on a machine that is gone, or a pipe, may take for ever. */
 const PATIENCE_MS = 10_000;
+
+/** The settings that name files, which are read again. */
+const FILES = ["motd", "password-file"];
 
 /** The settings of a server that runs. */
 export class Reloading {
@@ -57,7 +62,9 @@ export class Reloading {
 
   async #reload(): Promise<void> {
     if (!this.#told.isInFiles) {
-      return log.info("there is nothing to read again: no --config, no --motd");
+      return log.info(
+        "there is nothing to read again: no --config, no --motd, no --password-file",
+      );
     }
     try {
       this.#apply(await this.#read());
@@ -93,8 +100,10 @@ export class Reloading {
     this.#server.limit(limits);
     this.#server.greet(told.motd);
     this.#server.appoint(operators);
+    this.#server.guard(told.password);
+    warnOfExposure(told);
     for (const { name, from, to } of differences(this.#started, told)) {
-      if (changesAtOnce(name) || name === "motd") continue;
+      if (changesAtOnce(name) || FILES.includes(name)) continue;
       log.warn("a setting takes a restart", { setting: name, from, to });
     }
     const changed = changes(before, told).join(", ") || "nothing";
@@ -107,13 +116,18 @@ function changesAtOnce(name: string): boolean {
   return name in LIMITS || name === "operators";
 }
 
-/** What has changed while the server runs: from what to what, and the message of the day. */
+/** What has changed while the server runs: from what to what, the message of the day and the password. */
 function changes(before: Told, after: Told): string[] {
   const settings = differences(before.settings, after)
     .filter(({ name }) => changesAtOnce(name))
     .map(({ name, from, to }) => `${name} ${shown(from)} -> ${shown(to)}`);
-  const isSame = before.motd.join("\n") === after.motd.join("\n");
-  return isSame ? settings : [...settings, "motd"];
+  const isGreeting = before.motd.join("\n") === after.motd.join("\n");
+  const isKnown = before.password?.equals(after.password) ?? !after.password;
+  return [
+    ...settings,
+    ...(isGreeting ? [] : ["motd"]),
+    ...(isKnown ? [] : [after.password ? "password" : "no password any more"]),
+  ];
 }
 
 function shown(value: unknown): string {

@@ -9,13 +9,14 @@ import { describe } from "../fault.ts";
 import { LineReader, REFUSE_TIMING_MARK } from "../lines.ts";
 import { PEACEFUL } from "../message.ts";
 import type { Network } from "./admission.ts";
-import { Dialogue, type Ending, type Line } from "./dialogue.ts";
+import { Dialogue, type Ending, foreign } from "./dialogue.ts";
+import type { Entry } from "./entry.ts";
+import { type Doorway, Gate } from "./gate.ts";
 import type { Hub } from "./hub.ts";
 import type { Limits } from "./limits.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
 import { Pace } from "./pace.ts";
 import type { Dialect, Drop } from "./tally.ts";
-import type { Tries } from "./tries.ts";
 import type { Turns } from "./turns.ts";
 import { Vigil } from "./vigil.ts";
 
@@ -32,14 +33,14 @@ export interface Surroundings {
   hub: Hub;
   turns: Turns;
   limits: Readonly<Limits>;
-  /** How often each network has been wrong. */
-  tries: Tries;
+  /** What is asked of those who want to come in. */
+  entry: Entry;
   /** Called when nothing is left of a session. */
   onGone(session: Session): void;
 }
 
 /** A connection, from the moment it is accepted until nothing of it is left. */
-export class Session implements Line, OutboxOwner {
+export class Session implements Doorway, OutboxOwner {
   /** Where it comes from, for the operator's log. */
   readonly address: string;
   /** What counts as one with it. */
@@ -48,7 +49,7 @@ export class Session implements Line, OutboxOwner {
   readonly #conn: Deno.Conn;
   readonly #surroundings: Surroundings;
   readonly #lines: LineReader;
-  readonly #dialogue: Dialogue;
+  #dialogue: Dialogue | Gate;
   /** How fast it speaks, if that is bounded, and whether the other side is there, while there is something to see. */
   #pace: Pace | undefined;
   #vigil: Vigil | undefined;
@@ -74,14 +75,16 @@ export class Session implements Line, OutboxOwner {
     { address, network }: { address: string; network: Network },
     surroundings: Surroundings,
   ) {
-    const { turns, limits } = surroundings;
+    const { turns, limits, entry } = surroundings;
     this.address = address;
     this.#conn = conn;
     this.network = network;
     this.#surroundings = surroundings;
     this.#lines = new LineReader(limits.maxLineBytes);
     this.outbox = new Outbox(conn, turns, this);
-    this.#dialogue = new Dialogue(this, surroundings);
+    this.#dialogue = entry.isGuarded
+      ? new Gate(this, { entry, limits, tally: turns.tally })
+      : new Dialogue(this, surroundings);
     turns.tally.sessions++;
   }
 
@@ -116,11 +119,7 @@ export class Session implements Line, OutboxOwner {
   /** Reads until the connection has ended, one way or the other. Never throws. */
   async run(): Promise<void> {
     log.info("connected", { address: this.address });
-    // Somebody at telnet waits to be greeted; a program speaks first, and is then greeted in its dialect.
-    this.#silence = setTimeout(() => {
-      this.#silence = undefined;
-      this.#dialogue.greet();
-    }, this.#limits.firstLineMs);
+    this.#awaitFirstLine();
     let ending: Ending | undefined;
     let buffer = new Uint8Array(READ_BYTES.least);
     try {
@@ -241,13 +240,31 @@ export class Session implements Line, OutboxOwner {
     await new Promise<void>((resolve) => this.#onInputEnded = resolve);
   }
 
+  /** Lets in whoever has given the password; a person who says nothing more is greeted as somebody who has just come. */
+  admit(hello?: string): Promise<void> | void {
+    const isPerson = hello === undefined;
+    this.#dialogue = new Dialogue(this, this.#surroundings, isPerson);
+    if (this.#lines.telnet) this.#dialogue.speakTelnet();
+    if (!isPerson) return this.#dialogue.heed(hello);
+    this.#awaitFirstLine();
+  }
+
+  /** Somebody at telnet waits to be greeted; a program speaks first, and is then greeted in its dialect. */
+  #awaitFirstLine(): void {
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => {
+      this.#silence = undefined;
+      this.#dialogue.greet();
+    }, this.#limits.firstLineMs);
+  }
+
   /** Heeds what has come, and resolves when more may be read. */
   async #hear(bytes: Uint8Array): Promise<void> {
     this.#turns.tally.bytesRead += bytes.length;
     this.#lines.maxBytes = this.#limits.maxLineBytes;
     if (!this.#parting) await this.#heed(this.#lines.push(bytes));
     if (this.#lines.overflowed) this.#refuseEndlessLine();
-    if (this.#lines.isTls) this.#dialogue.refuse("TLS");
+    if (this.#lines.isTls) void this.part(foreign("TLS"));
     // Read once a turn: whoever sends fast then fills batches, and not the others' outboxes.
     await this.#turns.ended();
   }

@@ -1,21 +1,35 @@
 /**
- * Where the server's settings come from: the command line, a file, and the message of the day, which is a file of its
- * own. Reads them; what they mean is in the table of options.ts. Knows neither sockets nor rooms.
+ * Where the server's settings come from: the command line, a file, and what stands in a file of its own: the message of
+ * the day and the password. Reads them; what they mean is in the table of options.ts. Knows neither sockets nor rooms.
  */
 
+import { getLogger } from "@logtape/logtape";
 import { readConfig, readText } from "../config.ts";
 import { type Source, sourceOf, UsageError, valuesOf } from "../flags.ts";
 import { clean } from "../message.ts";
+import { EntryPassword, passwordFault } from "./entry.ts";
 import { CONFIG, serverSettings, SETTINGS, type Settings } from "./options.ts";
 
 /** The longest message of the day, in bytes of UTF-8: with 20 earlier messages it fits on a screen or two. */
 const MAX_MOTD_BYTES = 4096;
+
+/** More than the longest password and the end of its line take, in bytes of UTF-8. */
+const MAX_PASSWORD_FILE_BYTES = 4096;
+
+/** The variable in which the password may stand; the only one that the server reads. */
+const PASSWORD_VARIABLE = "CHAT_PASSWORD";
+
+const log = getLogger(["chat", "settings"]);
 
 /** What the server is told. */
 export interface Told {
   settings: Settings;
   /** The message of the day, line by line; empty if there is none. */
   motd: readonly string[];
+  /** What whoever wants to come in has to know, if there is anything. */
+  password: EntryPassword | undefined;
+  /** The file in which that stands, if others on this machine may read it. */
+  exposed: string | undefined;
   /** Whether some of it stands in a file, which may have changed when it is read again. */
   isInFiles: boolean;
 }
@@ -31,23 +45,77 @@ export async function readSettings(commandLine: Source): Promise<Told> {
     ? [commandLine]
     : [commandLine, await readConfig(SETTINGS, config)];
   const settings = serverSettings(sources);
+  const isFlag = commandLine.get("password-file") !== undefined;
+  const variable = isFlag ? "" : passwordVariable();
+  const passwordFile = variable === "" ? settings["password-file"] : "";
   return {
     settings,
-    motd: await readMotd(settings.motd, sources),
-    isInFiles: config !== "" || settings.motd !== "",
+    motd: motdLines(
+      await readFileOf("motd", settings, sources, MAX_MOTD_BYTES),
+    ),
+    password: variable === ""
+      ? await readPassword(settings, sources)
+      : passwordOf(variable, PASSWORD_VARIABLE),
+    exposed: await isExposed(passwordFile) ? passwordFile : undefined,
+    isInFiles: config !== "" || settings.motd !== "" || passwordFile !== "",
   };
 }
 
-async function readMotd(
-  path: string,
+/** Has the log warn of a password that others on this machine may read. */
+export function warnOfExposure({ exposed }: Told): void {
+  if (exposed === undefined) return;
+  log.warn("others on this machine may read the password", { file: exposed });
+}
+
+/** The password in the environment; a variable that may not be read counts as one that is not set. */
+function passwordVariable(): string {
+  const variable = PASSWORD_VARIABLE;
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  return state === "granted" ? Deno.env.get(variable) ?? "" : "";
+}
+
+async function readPassword(
+  settings: Settings,
   sources: readonly Source[],
-): Promise<string[]> {
-  if (path === "") return [];
+): Promise<EntryPassword | undefined> {
+  const name = "password-file";
+  const path = settings[name];
+  if (path === "") return undefined;
+  const max = MAX_PASSWORD_FILE_BYTES;
+  const content = await readFileOf(name, settings, sources, max);
+  const [line = ""] = content.split(/\r?\n/, 1);
+  const label = sourceOf(name, sources)?.label(name);
+  return passwordOf(line, `${label} ${path}`);
+}
+
+/** @throws {UsageError} which never says what stands there */
+function passwordOf(text: string, where: string): EntryPassword {
+  const fault = passwordFault(text);
+  if (fault) throw new UsageError(`${where}: ${fault}`);
+  return new EntryPassword(text);
+}
+
+/** Whether others than its owner may read a file; nobody can know on Windows. */
+async function isExposed(path: string): Promise<boolean> {
+  if (path === "") return false;
+  const { mode } = await Deno.stat(path);
+  return mode !== null && (mode & 0o044) !== 0;
+}
+
+/** The text in the file that a setting names; empty if it names none. */
+async function readFileOf(
+  name: "motd" | "password-file",
+  settings: Settings,
+  sources: readonly Source[],
+  maxBytes: number,
+): Promise<string> {
+  const path = settings[name];
+  if (path === "") return "";
   try {
-    return motdLines(await readText(path, MAX_MOTD_BYTES));
+    return await readText(path, maxBytes);
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
-    const label = sourceOf("motd", sources)?.label("motd");
+    const label = sourceOf(name, sources)?.label(name);
     throw new UsageError(`${label} ${error.message}`);
   }
 }

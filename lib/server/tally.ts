@@ -14,6 +14,8 @@ export type Drop =
   | "endless-line"
   | "bad-frames"
   | "foreign"
+  | "no-password"
+  | "wrong-password"
   | "full"
   | "address-full"
   | "banned"
@@ -30,6 +32,8 @@ export class Tally {
   bytesWritten = 0;
   /** How many times a message was written to a member: once for each who was sent it. */
   deliveries = 0;
+  /** How many wrong passwords of the server were given. */
+  wrongPasswords = 0;
   readonly drops: Record<Drop, number> = {
     "slow": 0,
     "stuck": 0,
@@ -37,6 +41,8 @@ export class Tally {
     "endless-line": 0,
     "bad-frames": 0,
     "foreign": 0,
+    "no-password": 0,
+    "wrong-password": 0,
     "full": 0,
     "address-full": 0,
     "banned": 0,

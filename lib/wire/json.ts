@@ -47,6 +47,8 @@ const CODES: Readonly<Record<Refusal["code"], true>> = {
   "not-registered": true,
   "password-invalid": true,
   "not-operator": true,
+  "password-needed": true,
+  "password-wrong": true,
   "room-invalid": true,
   "room-kept": true,
   "room-unknown": true,
@@ -54,6 +56,7 @@ const CODES: Readonly<Record<Refusal["code"], true>> = {
   "storage": true,
   "too-long": true,
   "too-many-rooms": true,
+  "too-many-tries": true,
   "unknown-command": true,
   "usage": true,
 };
@@ -185,6 +188,7 @@ const REQUESTS = {
     type: v.literal("hello"),
     v: version,
     name: v.exactOptional(word),
+    password: v.exactOptional(password),
     login: v.exactOptional(password),
     session: v.exactOptional(session),
     since: v.exactOptional(since),
@@ -602,6 +606,7 @@ function report(event: ChatEvent): Report | undefined {
     case "bye":
       return event;
     case "help":
+    case "notice":
       return undefined;
   }
 }

@@ -372,6 +372,7 @@ function lines(event: ChatEvent): string[] {
       ];
     }
     case "done":
+    case "notice":
       return [`-- ${event.text}`];
     case "anew":
       return [`-- the history of ${event.room} has begun anew`];
