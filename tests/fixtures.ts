@@ -288,11 +288,11 @@ const encoder = new TextEncoder();
 
 /** Somebody with a raw socket. */
 export class Visitor implements Disposable {
-  readonly conn: Deno.TcpConn;
+  readonly conn: Deno.TcpConn | Deno.TlsConn;
   readonly #lines: Lines;
   #marks = 0;
 
-  constructor(conn: Deno.TcpConn) {
+  constructor(conn: Deno.TcpConn | Deno.TlsConn) {
     this.conn = conn;
     this.#lines = new Lines(splitAtLf(conn));
   }
@@ -478,7 +478,7 @@ export class Bot implements Disposable {
 }
 
 /** Lines as netcat would show them: only LF ends one, and nothing is removed. */
-async function* splitAtLf(conn: Deno.TcpConn): AsyncGenerator<string> {
+async function* splitAtLf(conn: Deno.Conn): AsyncGenerator<string> {
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(64 * 1024);
   let begun = "";

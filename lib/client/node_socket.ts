@@ -12,7 +12,10 @@ export class NodeSocket implements Socket {
 
   constructor(socket: TLSSocket) {
     this.#socket = socket;
-    const wake = () => this.#waiting?.resolve();
+    const wake = () => {
+      this.#waiting?.resolve();
+      this.#waiting = undefined;
+    };
     socket.on("readable", wake);
     socket.on("error", (error) => {
       this.#error = error;
@@ -36,10 +39,12 @@ export class NodeSocket implements Socket {
       }
       if (this.#error) throw this.#error;
       if (this.#hasEnded || this.#socket.destroyed) return null;
-      this.#waiting = Promise.withResolvers();
+      // Who leaves reads on to the end, while another read is still under way.
+      this.#waiting ??= Promise.withResolvers();
+      const { promise } = this.#waiting;
       // Without bytes to take, it tells a stream that there is somebody to read them.
       this.#socket.read(0);
-      await this.#waiting.promise;
+      await promise;
     }
   }
 
