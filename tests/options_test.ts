@@ -569,6 +569,57 @@ Deno.test("clientOptions() takes every setting from the first place that says it
   });
 });
 
+Deno.test("clientOptions() encrypts where a flag or the address says so, and then the port is 5001", () => {
+  const places: [string[], Partial<ClientOptions>][] = [
+    [["--tls"], { tls: true, port: 5001 }],
+    [["--tls", "6000"], { tls: true, port: 6000 }],
+    [["chats://a.example"], { tls: true, host: "a.example", port: 5001 }],
+    [["chats://a.example/"], { tls: true, host: "a.example", port: 5001 }],
+    [["chats://[::1]:6000"], { tls: true, host: "::1", port: 6000 }],
+    [["--tls", "chats://a", "7"], { tls: true, host: "a", port: 7 }],
+    [["chat://a.example"], { host: "a.example" }],
+    [["--no-tls", "chat://a:7"], { host: "a", port: 7 }],
+  ];
+  for (const [args, options] of places) {
+    assertEquals(told(args), { ...DEFAULTS, ...options }, args.join(" "));
+  }
+  const server = place("file", { server: "chats://a.example:7" });
+  assertEquals([told([], server).tls, told(["b"], server).tls], [true, false]);
+});
+
+Deno.test("clientOptions() does not take what contradicts itself about TLS", () => {
+  const fingerprint = `SHA256:${"a".repeat(43)}`;
+  const wrong: [string[], string][] = [
+    [
+      ["--no-tls", "chats://a"],
+      "an address that begins with chats:// and no-tls contradict each other",
+    ],
+    [
+      ["--tls", "chat://a"],
+      "an address that begins with chat:// and tls contradict each other",
+    ],
+    [["--tls-ca", "a.pem"], "tls-ca is of no use without tls"],
+    [
+      ["--tls-fingerprint", fingerprint],
+      "tls-fingerprint is of no use without tls",
+    ],
+    [
+      ["--tls", "--tls-ca", "a.pem", "--tls-fingerprint", fingerprint],
+      "tls-ca and tls-fingerprint do not go together: with a fingerprint no authority counts",
+    ],
+    [
+      ["--tls", "--tls-fingerprint", `${fingerprint}=`],
+      `--tls-fingerprint "${fingerprint}=" will not do: a fingerprint is SHA256: and 43 letters, digits, + and /`,
+    ],
+  ];
+  for (const [args, message] of wrong) {
+    assertEquals(
+      assertThrows(() => told(args), UsageError).message,
+      message,
+    );
+  }
+});
+
 Deno.test("clientOptions() gives options that nobody can change", () => {
   assert(Object.isFrozen(told([])));
 });
