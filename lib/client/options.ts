@@ -131,7 +131,8 @@ const FLAGS = {
 export const SETTINGS = {
   server: {
     argument: "ADDRESS",
-    default: formatAddress(DEFAULT_ADDRESS),
+    // Which port that is depends on whether TLS is spoken.
+    default: DEFAULT_ADDRESS.host,
     help: "where to connect to",
     read: readAddress,
   },
