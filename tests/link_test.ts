@@ -275,7 +275,10 @@ Deno.test("Link.join() joins a room, also if the connection is lost before the a
 
 Deno.test("Link does not come back after a farewell that is final", async () => {
   for (
-    const reason of [...Object.values(FINAL), ...Object.values(PEACEFUL)]
+    const reason of [
+      ...[...Object.values(FINAL), ...Object.values(PEACEFUL)],
+      ...["you were kicked by op: a b", "you are banned: spam"],
+    ]
   ) {
     using server = new FakeServer();
     const { ear, bot } = await linked(server);

@@ -500,6 +500,7 @@ Deno.test("/announce reaches everybody in all rooms, once, and the operator", as
     { type: "announced", from: "op", text: "back soon" },
   ]);
   silent.connection.outbox.open(text.render);
+  await there.house.settle();
   assertEquals(silent.heard(), []);
   assertEquals(
     (await there.order(`/announce ${"x".repeat(1025)}`))[0]?.slice(0, 60),
