@@ -445,3 +445,95 @@ Deno.test("Composer says so if what it has asked about cannot be sent any more",
 Deno.test("Composer yanks what was erased before a line was sent", () => {
   assertEquals(typed([`two${ERASE_BEFORE}one`], YANK), "two|");
 });
+
+Deno.test("Composer shows dots instead of a password, in any case and wherever the cursor is, and sends it", () => {
+  const composer = composing();
+  press(composer, `/LOGIN bob s3cret${LEFT}${LEFT}`);
+  assertEquals(shown(composer), "/LOGIN bob ••••|••");
+  press(composer, "/register x\x7f\x7f");
+  assertEquals(press(composer, "\r"), [
+    { type: "send", lines: ["/LOGIN bob s3cr/registeret"] },
+  ]);
+});
+
+Deno.test("Composer keeps nothing of a password: not for Up, Ctrl-R, undo or yank", () => {
+  for (const end of ["\r", INTERRUPT, ERASE_BEFORE]) {
+    const composer = composing();
+    press(composer, `hello${ERASE_BEFORE}before\r/register s3cret${end}`);
+    assertEquals(shown(composer), "|", end);
+    for (const keys of [UNDO, `${UNDO}${UNDO}`, YANK, `${UP}${DOWN}`]) {
+      press(composer, keys);
+      assertEquals(shown(composer), "|", end + keys);
+    }
+    press(composer, UP);
+    assertEquals(shown(composer), "before|", end);
+    press(composer, `${SEARCH}s3`);
+    assertEquals(shown(composer), "(search, nothing has: s3) before|", end);
+  }
+});
+
+Deno.test("Composer yanks what was erased where a password begins, and no part of a password anywhere", () => {
+  const composer = composing();
+  press(composer, `s3cret${ERASE_BEFORE}/register ${YANK}`);
+  assertEquals(shown(composer), "/register ••••••|");
+  press(composer, `\x17${YANK}`);
+  assertEquals(shown(composer), "/register |");
+  press(composer, "x\x7f\x7f\x7fr");
+  assertEquals(shown(composer), "/register|");
+  press(composer, " ");
+  press(composer, `abc def\x17${INTERRUPT}${YANK}`);
+  assertEquals(shown(composer), "|");
+});
+
+Deno.test("Composer does not leave a line with a password for another one, which would keep it", () => {
+  const composer = composing();
+  press(composer, `before\r/register s3cret`);
+  for (const keys of [UP, DOWN, SEARCH, "\t", SHIFT_TAB]) {
+    press(composer, keys);
+    assertEquals(shown(composer), "/register ••••••|", JSON.stringify(keys));
+  }
+});
+
+Deno.test("Composer neither shows nor sends what was a line with a password and is none any more, until it is emptied", () => {
+  const composer = composing();
+  press(composer, `/register s3cret\x01\x1b[3~`);
+  assertEquals(shown(composer), `|${"•".repeat(15)}`);
+  assertEquals(press(composer, "\r"), [{
+    type: "refuse",
+    reason: "this line has held a password: Ctrl-C empties it",
+  }]);
+  press(composer, `${INTERRUPT}hi`);
+  assertEquals(shown(composer), "hi|");
+  // A part of it would become the name.
+  press(composer, `${ERASE_BEFORE}/login bob s3cret x\x01\x1bf\x1bd`);
+  assertEquals(shown(composer), `••••••|${"•".repeat(9)}`);
+});
+
+Deno.test("Composer hides a password that is pasted among other lines", () => {
+  const composer = composing();
+  press(composer, paste("hi\n/login bob s3cret\nho"));
+  assertEquals(shown(composer), "hi\n/login bob ••••••\nho|");
+});
+
+Deno.test("Composer takes what is asked for unseen, keeps nothing of it, and goes on with the line that was begun", () => {
+  const composer = composing();
+  press(composer, "before\rbegun");
+  composer.askUnseen("password: ");
+  press(composer, `s3crex${LEFT}\x1b[3~t${UP}${SEARCH}\t`);
+  assertEquals(shown(composer), "password: ••••••|");
+  assertEquals(press(composer, "\r"), [{ type: "answer", secret: "s3cret" }]);
+  assertEquals(shown(composer), "begun|");
+  composer.askUnseen("password: ");
+  assertEquals(press(composer, paste("one\ntwo") + "\r"), [
+    { type: "refuse", reason: "a password is one line" },
+  ]);
+  assertEquals(press(composer, `s3${INTERRUPT}`), [
+    { type: "answer", secret: undefined },
+  ]);
+  composer.askUnseen("password: ");
+  assertEquals(press(composer, "\x04"), [
+    { type: "answer", secret: undefined },
+  ]);
+  assertEquals(press(composer, `${YANK}${UNDO}`), []);
+  assertEquals(shown(composer), "|");
+});

@@ -349,7 +349,14 @@ Deno.test("Only screen.ts moves the cursor, and only keys.ts and screen.ts know 
 
 Deno.test("What a terminal shows and what its keys do is decided without a terminal, a link or a clock", async () => {
   const pure = [
-    ...["completion", "composer", "input_history", "input_line", "keys"],
+    ...[
+      "completion",
+      "composer",
+      "hidden",
+      "input_history",
+      "input_line",
+      "keys",
+    ],
     ...["look", "presence", "prompt", "screen", "window"],
   ].map((name) => `lib/client/${name}.ts`);
   const allowed = [...pure, "lib/client/talk.ts"];

@@ -403,6 +403,8 @@ const DEFAULTS = {
   tls: false,
   tlsCa: "",
   tlsFingerprint: "",
+  passwordFile: "",
+  login: false,
   text: false,
   json: false,
   plain: false,

@@ -102,6 +102,8 @@ const DEFAULTS: ClientOptions = {
   tls: false,
   tlsCa: "",
   tlsFingerprint: "",
+  passwordFile: "",
+  login: false,
   text: false,
   json: false,
   plain: false,

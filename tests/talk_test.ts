@@ -6,6 +6,7 @@ import {
   Talk,
   type Talkable,
 } from "../lib/client/talk.ts";
+import type { Login } from "../lib/client/conversation.ts";
 import type { ChatEvent, Message } from "../lib/message.ts";
 import { render } from "../lib/wire/text.ts";
 import { assert, assertEquals } from "./assert.ts";
@@ -13,6 +14,7 @@ import { assert, assertEquals } from "./assert.ts";
 /** A link that writes down what it is asked for. */
 class Notepad implements Talkable {
   name = "ann";
+  login: Login | undefined;
   rooms = ["lobby"];
   isText = false;
   isConnected = true;
@@ -552,4 +554,49 @@ Deno.test("Talk.fault() says why lines cannot be sent, and takes them all or non
     );
   }
   assertEquals(talk.fault(["a", "x".repeat(8192)]), "too long to be sent");
+});
+
+Deno.test("Talk refuses to say a password aloud: with a blank before the slash, or among several lines", () => {
+  const talk = new Talk(new Notepad());
+  assertEquals(
+    talk.fault([" /login bob pw"]),
+    "nothing stands before the slash of a command: it would be said aloud",
+  );
+  assertEquals(
+    talk.fault(["hi", "/register pw"]),
+    "several lines are text, and one of them would say a password aloud",
+  );
+  assertEquals(talk.fault(["/login bob pw"]), undefined);
+  assertEquals(talk.fault(["//login bob pw"]), undefined);
+});
+
+Deno.test("Talk asks for a password that is lacking, and calls what is asked for by the command's word only", () => {
+  const link = new Notepad();
+  const talk = new Talk(link);
+  const lacking: [string, unknown][] = [
+    ["/login Bob ", { type: "login", name: "Bob", ref: "/login" }],
+    ["/REGISTER", { type: "register", ref: "/REGISTER" }],
+    ["/password", { type: "password", ref: "/password" }],
+  ];
+  for (const [line, secret] of lacking) {
+    assertEquals(talk.obey([line]), { items: [], secret } as never);
+  }
+  talk.answer({ type: "login", name: "Bob", ref: "/login" }, " p w ");
+  talk.obey(["/Login bob pw"]);
+  assertEquals(link.asked, [
+    { type: "login", name: "Bob", password: " p w ", ref: "/login" },
+    { type: "login", name: "bob", password: "pw", ref: "/Login" },
+  ]);
+});
+
+Deno.test("Talk shows no password that is said to a server of plain text", () => {
+  const link = new Notepad();
+  link.isText = true;
+  const { items } = new Talk(link).obey(["/login bob pw"]);
+  assertEquals(items, [
+    { type: "line", text: "/login bob …", isOwn: true, calls: false },
+  ]);
+  assertEquals(link.asked, [
+    ["say", "/login bob pw", { label: "/login bob …" }],
+  ]);
 });

@@ -410,9 +410,11 @@ terminalTest(
     await ann.type("\t");
     await line("/room");
     await ann.type("\t");
+    await line("/remember");
+    await ann.type("\t");
     await line("/reply");
     await ann.type("\x1b[Z");
-    await line("/room");
+    await line("/remember");
   },
 );
 

@@ -3,6 +3,7 @@
 import { nameKey } from "../message.ts";
 import type { Usage } from "../wire/text.ts";
 import type { Completion } from "./composer.ts";
+import { secretStart } from "./hidden.ts";
 
 /** What can be meant. */
 export interface Known {
@@ -30,6 +31,9 @@ function offers(line: string, word: string, known: Known): string[] {
       argument ? `/${name} ` : `/${name}`
     );
   }
+  // A password has nothing to do with what is known.
+  const secretAt = secretStart(line) ?? Infinity;
+  if (line.length - word.length >= secretAt) return [];
   if (word === line) return people.map((name) => `${name}: `);
   const [, first] = /^\/(\w+)\s+\S*$/.exec(line) ?? [];
   const command = commands.find(({ name }) => name === first?.toLowerCase());

@@ -1,8 +1,10 @@
 /**
  * What keys do to the line being typed: they edit it, recall and search what was typed before, complete it, and
- * send it. Pure; knows neither the terminal nor what becomes of what is sent.
+ * send it. A password in it is not shown, and not kept. Pure; knows neither the terminal nor what becomes of what is
+ * sent.
  */
 
+import { beforeSecret, hasSecret, hideAll, hideSecrets } from "./hidden.ts";
 import { type Found, InputHistory } from "./input_history.ts";
 import { graphemes, InputLine } from "./input_line.ts";
 import type { Key, KeyName } from "./keys.ts";
@@ -10,6 +12,8 @@ import type { Key, KeyName } from "./keys.ts";
 /** What is to be done beyond the line being typed. */
 export type Act =
   | { type: "send"; lines: string[] }
+  /** What was asked for unseen; nothing if somebody does not want to say it. */
+  | { type: "answer"; secret: string | undefined }
   /** What was to be sent cannot be, and stays in the input. */
   | { type: "refuse"; reason: string }
   /** Ctrl-C in an empty line: somebody may want to leave. */
@@ -35,6 +39,15 @@ export interface ComposerOptions {
   fault(lines: readonly string[]): string | undefined;
 }
 
+/** The keys that put something else in the place of the line. */
+const LEAVES_LINE: readonly KeyName[] = [
+  "older",
+  "newer",
+  "search",
+  "complete",
+  "complete-back",
+];
+
 /** So many lines are sent without a question. */
 const MAX_UNASKED = 5;
 
@@ -50,6 +63,14 @@ interface Completing extends Completion {
   index: number;
 }
 
+/** Something that is asked for and typed unseen. */
+interface Asking {
+  question: string;
+  line: InputLine;
+}
+
+const HELD = "this line has held a password: Ctrl-C empties it";
+
 /** The line being typed, and the keys that belong to it. */
 export class Composer {
   readonly #options: ComposerOptions;
@@ -60,29 +81,42 @@ export class Composer {
   #sought = "";
   #completing: Completing | undefined;
   #isAsking = false;
+  #unseen: Asking | undefined;
+  /** What has stood before a password, as long as that may be in the line. */
+  #beforeSecret: string | undefined;
 
   constructor(options: ComposerOptions) {
     this.#options = options;
   }
 
-  /** The characters before the cursor. */
+  /** The characters before the cursor, as they may be shown. */
   get before(): readonly string[] {
+    if (this.#unseen) return hideAll(this.#unseen.line.before);
     const { found } = this.#searching ?? {};
-    return found ? graphemes(found.before) : this.#line.before;
+    if (found) return graphemes(found.before);
+    return this.#shown.slice(0, this.#line.before.length);
   }
 
-  /** The characters after the cursor. */
+  /** The characters after the cursor, as they may be shown. */
   get after(): readonly string[] {
+    if (this.#unseen) return hideAll(this.#unseen.line.after);
     const { found } = this.#searching ?? {};
-    return found ? graphemes(found.after) : this.#line.after;
+    if (found) return graphemes(found.after);
+    return this.#shown.slice(this.#line.before.length);
+  }
+
+  /** Has the next line typed unseen, and not remembered; it is an answer, or Ctrl-C is. */
+  askUnseen(question: string): void {
+    this.#unseen = { question, line: new InputLine() };
   }
 
   /** What has to stand before the line instead of the prompt, while it is about something else. */
   get question(): string | undefined {
+    if (this.#unseen) return this.#unseen.question;
     if (this.#isAsking) return `send ${this.#lines.length} messages? (y/n) `;
     if (!this.#searching) return undefined;
     const { part, found } = this.#searching;
-    const shown = part.replace(/\s/g, " ");
+    const shown = hideSecrets(graphemes(part)).join("").replace(/\s/g, " ");
     return found || part === ""
       ? `(search: ${shown}) `
       : `(search, nothing has: ${shown}) `;
@@ -93,6 +127,13 @@ export class Composer {
     // The terminal says where its cursor is, at any time.
     if ("column" in key) return undefined;
     if (isOfScreen(key)) return { type: key.name };
+    if (this.#unseen) return this.#pressUnseen(this.#unseen, key);
+    const act = this.#pressSeen(key);
+    this.#guard();
+    return act;
+  }
+
+  #pressSeen(key: Exclude<Key, { column: number }>): Act | undefined {
     if (this.#isAsking) {
       this.#isAsking = false;
       if (isYes(key)) return this.#send(true);
@@ -107,12 +148,53 @@ export class Composer {
     return undefined;
   }
 
+  /** The line as it may be shown: if it is not known any more where in it a password is, nothing of it. */
+  get #shown(): string[] {
+    const characters = [...this.#line.before, ...this.#line.after];
+    return this.#isSpoilt ? hideAll(characters) : hideSecrets(characters);
+  }
+
+  /** Whether what stood before a password was changed: a part of it may be a name now, or be said aloud. */
+  get #isSpoilt(): boolean {
+    return !this.#line.text.startsWith(this.#beforeSecret ?? "");
+  }
+
+  /** Nothing brings back a password, or a part of it. */
+  #guard(): void {
+    const { text } = this.#line;
+    this.#beforeSecret ??= beforeSecret(text);
+    if (this.#beforeSecret === undefined) return;
+    this.#line.forget();
+    if (this.#beforeSecret.startsWith(text)) this.#beforeSecret = undefined;
+  }
+
+  #pressUnseen({ line }: Asking, key: Key): Act | undefined {
+    if ("room" in key) return { type: "room", number: key.room };
+    const name = "name" in key ? key.name : undefined;
+    const isOver = name === "interrupt" ||
+      (name === "end-of-input" && line.text === "");
+    if (name !== "enter" && !isOver) {
+      line.apply(key);
+      return undefined;
+    }
+    const secrets = line.text.split("\n").filter((part) => part !== "");
+    if (secrets.length > 1 && !isOver) {
+      line.take();
+      return { type: "refuse", reason: "a password is one line" };
+    }
+    this.#unseen = undefined;
+    return { type: "answer", secret: isOver ? undefined : secrets[0] };
+  }
+
   get #lines(): string[] {
     return this.#line.text.split("\n").filter((line) => line.trim() !== "");
   }
 
   #press(name: KeyName, completing: Completing | undefined): Act | undefined {
     const { text } = this.#line;
+    // What is recalled would take its place, and it the place of a line that can be recalled.
+    const isSecret = this.#beforeSecret !== undefined;
+    if (isSecret && LEAVES_LINE.includes(name)) return undefined;
     switch (name) {
       case "enter":
         return this.#send(false);
@@ -147,13 +229,14 @@ export class Composer {
   /** @param isSure whether somebody was asked if they want to send so much */
   #send(isSure: boolean): Act | undefined {
     const lines = this.#lines;
-    const reason = this.#options.fault(lines);
+    const reason = this.#isSpoilt ? HELD : this.#options.fault(lines);
     if (reason) return { type: "refuse", reason };
     this.#isAsking = lines.length > MAX_UNASKED && !isSure;
     if (this.#isAsking) return undefined;
     const text = this.#line.take();
     if (lines.length > 0) {
-      this.#history.add(text);
+      if (hasSecret(text)) this.#history.leave();
+      else this.#history.add(text);
       return { type: "send", lines };
     }
     this.#history.leave();
@@ -208,10 +291,10 @@ export class Composer {
   }
 
   #begin(step: 1 | -1): Completing {
-    const before = this.before.join("");
+    const before = this.#line.before.join("");
     const completion = this.#options.complete(before);
     const index = step === 1 ? -1 : completion.candidates.length;
-    return { ...completion, before, after: this.after.join(""), index };
+    return { ...completion, before, after: this.#line.after.join(""), index };
   }
 }
 

@@ -16,6 +16,7 @@ import {
   nameFault,
   nameKey,
   normalizeName,
+  type Refusal,
   type RoomState,
   type Since,
   utf8Length,
@@ -38,6 +39,8 @@ export interface Arrival {
   own?: boolean;
   /** A line of a server that speaks plain text. */
   line?: string;
+  /** Whether that line asks for the password of the server. */
+  asksPassword?: boolean;
   /** What has to be pointed out besides. */
   notice?: string;
   /** A message of ours that was not taken. */
@@ -54,8 +57,16 @@ export interface SayOptions {
   label?: string;
 }
 
+/** A registered name, and what shows that it is one's own. */
+export interface Login {
+  name: string;
+  password: string;
+}
+
 /** All with defaults. */
 export interface ConversationOptions {
+  /** The password of the name that one wants to be called, if it is registered: none by default. */
+  login?: string;
   /** How many messages may be not acknowledged: {@linkcode MAX_UNACKNOWLEDGED} by default. */
   maxUnacknowledged?: number;
   /** For how long after a welcome nobody is announced who was there before, in ms: 10,000 by default. */
@@ -66,6 +77,20 @@ export interface ConversationOptions {
 
 /** What has to be remembered of requests that were neither refused nor visibly done. */
 const MAX_LABELS = 100;
+
+/** What is asked for about one's own name, and changes with what one can log in. */
+type OfLogin = Request & {
+  type: "register" | "login" | "password" | "unregister";
+};
+
+/** The codes with which the server answers what a hello asks for. */
+const NAME_REFUSALS: readonly Refusal["code"][] = [
+  "login-wrong",
+  "name-invalid",
+  "name-owned",
+  "name-taken",
+  "too-many-tries",
+];
 
 /** A name by which one is not known: what asking for it leads to is told. */
 interface Wish {
@@ -87,6 +112,11 @@ export class Conversation {
   #lastId = 0;
   #name = "";
   #wish: Wish | undefined;
+  /** With what the server has let one log in, or is to. */
+  #login: Login | undefined;
+  #isLoggedIn = false;
+  /** What is asked for about it, and not answered yet. */
+  readonly #ofLogin = new Map<string, OfLogin>();
   #isWelcome = false;
   /** The message of the day that was shown last. */
   #motd: string | undefined;
@@ -95,6 +125,8 @@ export class Conversation {
   constructor(name: string, options: ConversationOptions = {}) {
     const wish = normalizeName(name);
     if (wish !== "") this.#wish = { name: wish };
+    const { login: password } = options;
+    if (password !== undefined) this.#login = { name: wish, password };
     this.#maxUnacknowledged = options.maxUnacknowledged ?? MAX_UNACKNOWLEDGED;
     this.#now = options.now ?? Date.now;
     this.#people = new People(options.returningMs ?? 10_000, this.#now);
@@ -103,6 +135,11 @@ export class Conversation {
   /** What one is called; empty before the first welcome. */
   get name(): string {
     return this.#name;
+  }
+
+  /** With what one has logged in, if one has. */
+  get login(): Login | undefined {
+    return this.#isLoggedIn ? this.#login : undefined;
   }
 
   /** The rooms that one is in, as the server writes them. */
@@ -143,7 +180,9 @@ export class Conversation {
 
   /** What to say first in a connection. */
   hello(): Hello {
-    if (this.#name !== "") this.#wish = { name: this.#name };
+    // Whoever is logged in comes back as that, also if they have taken another name since.
+    const name = this.#login?.name ?? this.#name;
+    if (name !== "") this.#wish = { name };
     const fault = this.#wish && nameFault(this.#wish.name);
     // The name of a guest belongs to its session, and cannot be asked for.
     if (this.#name !== "" && fault) this.#wish = undefined;
@@ -154,6 +193,7 @@ export class Conversation {
     return {
       type: "hello",
       ...(this.#wish && !fault && { name: this.#wish.name }),
+      ...(this.#login && !fault && { login: this.#login.password }),
       session: this.#session,
       ...(this.#rooms.size > 0 && { since }),
     };
@@ -209,6 +249,7 @@ export class Conversation {
       this.#labels.delete(ref);
     }
     if (asked.type === "join") this.#joining.set(nameKey(asked.room), asked);
+    if (isOfLogin(asked)) this.#ofLogin.set(asked.ref, asked);
     return asked;
   }
 
@@ -226,7 +267,8 @@ export class Conversation {
 
   /** The connection is lost. */
   lose(): Arrival[] {
-    this.#isWelcome = false;
+    this.#isWelcome = this.#isLoggedIn = false;
+    this.#ofLogin.clear();
     return this.rooms.flatMap((room) => {
       const show = this.#earlier(room);
       return show.length > 0 ? [{ show }] : [];
@@ -256,6 +298,8 @@ export class Conversation {
     const wasCalled = this.#name;
     const isFirst = wasCalled === "";
     this.#isWelcome = true;
+    this.#isLoggedIn = this.#login !== undefined &&
+      this.#wish?.refused === undefined;
     this.#name = event.name;
     this.#people.begin();
     const gone = new Set(this.#rooms.keys());
@@ -315,15 +359,17 @@ export class Conversation {
   #refuse(event: ChatEvent & { type: "refused" }): Arrival[] {
     const { code, reason, ref } = event;
     // The name that the hello asks for is refused before the welcome or after it, and has no id.
-    const isOfName = code === "name-taken" || code === "name-invalid";
-    if (isOfName && ref === "" && this.#wish) {
+    if (NAME_REFUSALS.includes(code) && ref === "" && this.#wish) {
       this.#wish.refused = reason;
+      this.#isLoggedIn = false;
+      if (code === "login-wrong") this.#login = undefined;
       return [{ event, show: [] }, ...this.#tellOfWish()];
     }
     if (!this.#isWelcome) return [];
     const line = this.#said.refuse(ref);
     const label = line?.label ?? this.#labels.get(ref) ?? "";
     this.#labels.delete(ref);
+    this.#ofLogin.delete(ref);
     for (const [key, asked] of this.#joining) {
       if (asked.ref === ref) this.#joining.delete(key);
     }
@@ -345,6 +391,29 @@ export class Conversation {
       JSON.stringify(name)
     } was refused, ${refused}; you are ${this.#name}`;
     return [{ show: [], notice }];
+  }
+
+  /** What was asked for about one's own name is done. */
+  #settle(ref: string): void {
+    const asked = this.#ofLogin.get(ref);
+    this.#ofLogin.delete(ref);
+    switch (asked?.type) {
+      case "login":
+        this.#login = { name: asked.name, password: asked.password };
+        break;
+      case "register":
+        this.#login = { name: this.#name, password: asked.password };
+        break;
+      case "password": {
+        const { name } = this.#login ?? { name: this.#name };
+        this.#login = { name, password: asked.password };
+        break;
+      }
+      case "unregister":
+        this.#login = undefined;
+        break;
+    }
+    this.#isLoggedIn = this.#login !== undefined;
   }
 
   #read(event: ChatEvent & { type: "message" }): Arrival[] {
@@ -418,6 +487,9 @@ export class Conversation {
     switch (event.type) {
       case "pong":
         return false;
+      case "done":
+        this.#settle(event.ref);
+        return true;
       case "told":
         return !event.own;
       case "joined":
@@ -447,6 +519,13 @@ export class Conversation {
         return true;
     }
   }
+}
+
+function isOfLogin(request: Request): request is OfLogin {
+  const types: readonly Request["type"][] = [
+    ...["register", "login", "password", "unregister"] as const,
+  ];
+  return types.includes(request.type);
 }
 
 /** Why this must not be sent, if it must not: the server would close the connection on a frame of that size. */

@@ -9,6 +9,7 @@ import { type Connection, Lost } from "./connection.ts";
 import type {
   Arrival,
   ConversationOptions,
+  Login,
   Request,
   SayOptions,
 } from "./conversation.ts";
@@ -21,6 +22,8 @@ export type Question = Exclude<Request, Spoken | { type: "quit" }>;
 export interface DialectOptions extends ConversationOptions {
   /** What to be called; empty if the server is to choose. */
   name: string;
+  /** The password of the server, if it asks for one; by default there is none to say. */
+  password?: string;
   /** How long connecting may take until the server has said its welcome, in ms. */
   welcomeMs: number;
   /** Called when something is sent that has waited, or can be done that could not, and nothing has arrived. */
@@ -40,6 +43,8 @@ export interface Dialect {
   readonly isText: boolean;
   /** What one is called; in plain text, what one wanted to be called. */
   readonly name: string;
+  /** With what one has logged in, if one has; in plain text that is not known. */
+  readonly login: Login | undefined;
   /** The rooms that one is in; none in plain text. */
   readonly rooms: string[];
   /** What was said and has not come to its place in the conversation yet; in plain text that is not known. */
@@ -100,6 +105,17 @@ export interface Dialect {
 
 /** The server speaks another dialect after all: this connection is of no use, and another one is. */
 export class Mistaken extends Lost {}
+
+/** The server lets nobody in who does not know its password, and this end does not. */
+export class Denied extends Lost {
+  /** Whether it was told one. */
+  readonly wasWrong: boolean;
+
+  constructor(reason: string, wasWrong: boolean) {
+    super(reason, true);
+    this.wasWrong = wasWrong;
+  }
+}
 
 /** The server has let one go, because a line has asked it to. */
 export class LetGo extends Lost {}

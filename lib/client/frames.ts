@@ -3,7 +3,7 @@
  * welcome to say. What outlives a connection is the conversation's. Knows no sockets.
  */
 
-import { type ChatEvent, LOBBY } from "../message.ts";
+import { type ChatEvent, type Hello, LOBBY } from "../message.ts";
 import { read, write } from "../wire/json.ts";
 import { readBye } from "../wire/text.ts";
 import { type Connection, Lost } from "./connection.ts";
@@ -11,10 +11,12 @@ import {
   type Arrival,
   Conversation,
   frameFault,
+  type Login,
   type Request,
   type SayOptions,
 } from "./conversation.ts";
 import {
+  Denied,
   type Dialect,
   type DialectOptions,
   farewell,
@@ -39,6 +41,8 @@ export class Frames implements Dialect {
   #foreignMs: number | undefined;
   /** Where one is welcome. */
   #connection: Connection | undefined;
+  /** Whether the server has asked for its password: one that has not is never told it. */
+  #isAsked = false;
 
   /**
    * @param foreignMs how long to wait for the first welcome before the server is taken for one that speaks text
@@ -52,6 +56,10 @@ export class Frames implements Dialect {
 
   get name(): string {
     return this.#conversation.name;
+  }
+
+  get login(): Login | undefined {
+    return this.#conversation.login;
   }
 
   get rooms(): string[] {
@@ -115,9 +123,8 @@ export class Frames implements Dialect {
 
   async begin(connection: Connection): Promise<Turn> {
     const hello = this.#conversation.hello();
-    const frame = write(hello);
-    connection.send(frame);
-    const welcome = await this.#welcome(connection);
+    const frame = this.#introduce(connection, hello);
+    const welcome = await this.#welcome(connection, hello);
     if ("foreign" in welcome) {
       // Whoever has been told the secret has it: it goes with this conversation.
       const { welcomeMs } = this.#options;
@@ -180,6 +187,33 @@ export class Frames implements Dialect {
     return request.ref;
   }
 
+  /** Says hello, with the password of the server if it has asked for it; gives what was sent. */
+  #introduce(connection: Connection, hello: Hello): string {
+    const { password } = this.#options;
+    const frame = this.#isAsked && password !== undefined
+      ? write({ ...hello, password })
+      : write(hello);
+    connection.send(frame);
+    return frame;
+  }
+
+  /**
+   * Says hello again, with the password.
+   *
+   * @throws {Denied} if there is none, or it was said already
+   */
+  #enter(connection: Connection, hello: Hello, wasWrong: boolean): void {
+    const { password } = this.#options;
+    if (password === undefined) {
+      throw new Denied("the server asks for a password", false);
+    }
+    if (wasWrong || this.#isAsked) {
+      throw new Denied("the server does not take this password", true);
+    }
+    this.#isAsked = true;
+    this.#introduce(connection, hello);
+  }
+
   /**
    * Waits for the welcome.
    *
@@ -188,6 +222,7 @@ export class Frames implements Dialect {
    */
   async #welcome(
     connection: Connection,
+    hello: Hello,
   ): Promise<{ arrivals: Arrival[] } | { foreign: string[] }> {
     const foreignAt = performance.now() + (this.#foreignMs ?? Infinity);
     let mayBeForeign = this.#foreignMs !== undefined;
@@ -205,7 +240,13 @@ export class Frames implements Dialect {
         const bye = event?.type === "bye" ? event.reason : readBye(line);
         if (bye !== undefined) throw farewell(bye);
         if (event) mayBeForeign = false;
-        if (event?.type === "refused") reason = event.reason;
+        if (event?.type === "refused") {
+          reason = event.reason;
+          const wasWrong = event.code === "password-wrong";
+          if (wasWrong || event.code === "password-needed") {
+            this.#enter(connection, hello, wasWrong);
+          }
+        }
         const arrivals = event ? this.#conversation.take(event) : [];
         if (event?.type === "welcome") {
           connection.unread(lines.slice(i + 1));

@@ -54,6 +54,13 @@ export class InputLine {
     return text;
   }
 
+  /** From now on nothing can be undone that was done, nor yanked that was erased. */
+  forget(): void {
+    this.#undo = [];
+    this.#erased = "";
+    this.#last = undefined;
+  }
+
   /** Puts something else in the line, with the cursor behind `before`; that can be undone. */
   replace(before: string, after = ""): void {
     this.#change(before, after);

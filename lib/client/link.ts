@@ -8,9 +8,16 @@ import { Connection, Lost } from "./connection.ts";
 import type {
   Arrival,
   ConversationOptions,
+  Login,
   SayOptions,
 } from "./conversation.ts";
-import { type Dialect, LetGo, Mistaken, type Question } from "./dialect.ts";
+import {
+  Denied,
+  type Dialect,
+  LetGo,
+  Mistaken,
+  type Question,
+} from "./dialect.ts";
 import { Frames } from "./frames.ts";
 import { PlainLines } from "./plain_lines.ts";
 import type { Pending } from "./said.ts";
@@ -21,6 +28,18 @@ import { Backoff, sleep } from "./waiting.ts";
 /** There is no link, or there is none any more; the message says why, in one line. */
 export class LinkError extends Error {
   override name = "LinkError";
+}
+
+/** The server asks for its password, and was told none, or a wrong one. */
+export class PasswordError extends LinkError {
+  override name = "PasswordError";
+  /** Whether it was told one. */
+  readonly wasWrong: boolean;
+
+  constructor(message: string, wasWrong: boolean) {
+    super(message);
+    this.wasWrong = wasWrong;
+  }
 }
 
 /** Where to connect to, as whom, and how patiently. */
@@ -34,6 +53,8 @@ export interface LinkOptions extends Address, ConversationOptions {
    * after that. Asked while the first connection is made; no by default, and always when it is made again.
    */
   onStranger?: (fingerprint: string) => Promise<boolean>;
+  /** The password of the server: said only once the server has asked for it. None by default. */
+  password?: string;
   /** Whether to speak plain text, as to any line-based chat, and to say no hello: by default it is not. */
   text?: boolean;
   /**
@@ -82,7 +103,7 @@ const DEFAULTS = {
 /** A conversation with a server, through one connection after the other. */
 export class Link {
   readonly #options: Required<
-    Omit<LinkOptions, keyof ConversationOptions | "trust">
+    Omit<LinkOptions, keyof ConversationOptions | "trust" | "password">
   >;
   readonly #trust: Trust | undefined;
   #dialect: Dialect;
@@ -117,6 +138,7 @@ export class Link {
   /**
    * Connects, and waits for the server's welcome; or goes without, if the server speaks plain text.
    *
+   * @throws {PasswordError} if the server asks for a password that is not the one of the options
    * @throws {LinkError}
    */
   static async connect(options: LinkOptions): Promise<Link> {
@@ -124,6 +146,9 @@ export class Link {
     try {
       link.#begun = await link.#openAsking();
     } catch (error) {
+      if (error instanceof Denied) {
+        throw new PasswordError(error.message, error.wasWrong);
+      }
       throw error instanceof Lost ? new LinkError(error.message) : error;
     }
     return link;
@@ -140,6 +165,11 @@ export class Link {
    */
   get isText(): boolean {
     return this.#dialect.isText;
+  }
+
+  /** With what one has logged in, if one has. */
+  get login(): Login | undefined {
+    return this.#dialect.login;
   }
 
   /** The rooms that one is in; none in plain text. */
@@ -508,6 +538,9 @@ export class Link {
         ? "it does not speak as chat-server does"
         : `no answer within ${welcomeMs / 1000} s`;
       const where = formatAddress(this.#options);
+      if (error instanceof Denied) {
+        throw new Denied(`${where}: ${reason}`, error.wasWrong);
+      }
       const message = `cannot connect to ${where}: ${reason}`;
       throw error instanceof Stranger
         ? new Stranger(error.fingerprint, message)

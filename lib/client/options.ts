@@ -33,6 +33,10 @@ export interface ClientOptions extends Address {
   tlsFingerprint: string;
   /** Empty if the server is to choose. */
   name: string;
+  /** In which file the server's password is; empty if in none. */
+  passwordFile: string;
+  /** Whether to log in under that name, which is registered. */
+  login: boolean;
   /** How long to go on printing after the end of standard input, in ms. */
   lingerMs: number;
   /** Whether a lost connection is made again. */
@@ -79,6 +83,17 @@ const FLAGS = {
     default: "",
     help: "what to be called (default: the login name)",
     read: text,
+  },
+  "password-file": {
+    argument: "FILE",
+    default: "",
+    help:
+      "the server's password is the first line of this file (default: CHAT_PASSWORD, or you are asked)",
+    read: text,
+  },
+  login: {
+    help:
+      "log in as --name, which is registered, with what /remember has stored, or you are asked",
   },
   linger: {
     argument: "SECONDS",
@@ -143,11 +158,18 @@ export const SETTINGS = {
  * Finds out what the client's command line says; operands are the address.
  *
  * @returns what it says, or a text to print instead
- * @throws {UsageError} for an unknown flag, an empty value, and too many operands
+ * @throws {UsageError} for an unknown flag, a password, an empty value, and too many operands
  */
 export function readArguments(
   args: readonly string[],
 ): Source | { print: string } {
+  const end = args.indexOf("--");
+  const flags = args.slice(0, end < 0 ? args.length : end);
+  if (flags.some((arg) => /^--password(=|$)/.test(arg))) {
+    throw new UsageError(
+      "a password is no flag, because others can see flags: --password-file FILE, or the variable CHAT_PASSWORD",
+    );
+  }
   const line = readCommandLine({
     name: "chat-client",
     usage: "[options] [HOST] [PORT]",
@@ -179,6 +201,7 @@ export function clientOptions(
     retry,
     "tls-ca": tlsCa,
     "tls-fingerprint": tlsFingerprint,
+    "password-file": passwordFile,
     ...rest
   } = valuesOf(SETTINGS, sources);
   const isTlsSaid = sourceOf("tls", sources) !== undefined;
@@ -204,6 +227,14 @@ export function clientOptions(
       "text and json do not go together: a server of plain text tells no events",
     );
   }
+  if (rest.login && rest.text) {
+    throw new UsageError(
+      "login and text do not go together: in plain text, /login NAME does it",
+    );
+  }
+  if (rest.login && rest.name === "") {
+    throw new UsageError("login needs a name to log in with");
+  }
   return Object.freeze({
     ...rest,
     host: server.host,
@@ -211,6 +242,7 @@ export function clientOptions(
     tls,
     tlsCa,
     tlsFingerprint,
+    passwordFile,
     lingerMs: linger * 1000,
     reconnect: !isOff,
     retryMs: retry * 1000,

@@ -4,16 +4,28 @@
  */
 
 import { render } from "../wire/text.ts";
-import { linesOf } from "./input_lines.ts";
 import type { Link } from "./link.ts";
 import { BELL } from "./look.ts";
-import { areCalls, counted, type Item, Talk } from "./talk.ts";
+import { PlainInput } from "./plain_input.ts";
+import {
+  areCalls,
+  counted,
+  type Done,
+  type Item,
+  type Keeper,
+  Talk,
+  UNSEEN,
+} from "./talk.ts";
 
 /** What such a terminal is. */
 export interface PlainOptions {
   input: ReadableStream<Uint8Array>;
   /** Prints whole lines. */
   print(lines: string): Promise<void>;
+  /** Whether the terminal gives keys at once and does not show them, instead of lines that it does. */
+  setRaw(isRaw: boolean): void;
+  /** Who keeps a login for this person if they say so. */
+  keeper: Keeper;
   /** Whether the person does not want to know who comes and goes. */
   quiet: boolean;
   /** Whether it rings for what is meant for them. */
@@ -39,7 +51,7 @@ export async function talkPlainly(
     link,
     (arrivals) => show(arrivals.flatMap((arrival) => talk.take(arrival))),
   );
-  await Promise.race([receiving, obey(link, talk, options.input, show)]);
+  await Promise.race([receiving, obey(link, talk, options, show)]);
   await receiving;
 }
 
@@ -54,14 +66,23 @@ async function receive(
 async function obey(
   link: Link,
   talk: Talk,
-  input: ReadableStream<Uint8Array>,
+  options: PlainOptions,
   show: (items: readonly Item[]) => Promise<void>,
 ): Promise<void> {
-  for await (const line of linesOf(input)) {
+  const input = new PlainInput(options.input);
+  for (let line; (line = await input.line()) !== undefined;) {
     const fault = talk.fault([line]);
-    const { items, wish } = fault
-      ? { items: [{ type: "note", text: fault } as const] }
+    const done: Done = fault
+      ? { items: [{ type: "note", text: fault }] }
       : talk.obey([line]);
+    const { items, wish, secret } = done;
+    if (secret) {
+      const password = await input.unseen(UNSEEN, options);
+      if (password) items.push(...talk.answer(secret, password));
+    }
+    if (wish === "remember" || wish === "forget") {
+      items.push(...await talk.keep(wish));
+    }
     const { isConnected, unacknowledged } = link;
     if (!isConnected && unacknowledged > 0) {
       items.push({

@@ -44,6 +44,7 @@ interface Line {
 /** A conversation in lines of text. */
 export class PlainLines implements Dialect {
   readonly isText = true;
+  readonly login = undefined;
   readonly rooms: string[] = [];
   readonly pending: Pending[] = [];
   readonly name: string;
@@ -66,6 +67,8 @@ export class PlainLines implements Dialect {
   /** The connection to which what waits is being written. */
   #writingTo: Connection | undefined;
   #hasBegun = false;
+  /** Whether nothing has come but what a server says before it lets anybody in. */
+  #isAtTheGate = false;
   #bye: string | undefined;
 
   constructor(options: DialectOptions) {
@@ -223,7 +226,7 @@ export class PlainLines implements Dialect {
   }
 
   #use(connection: Connection): void {
-    this.#hasBegun = true;
+    this.#hasBegun = this.#isAtTheGate = true;
     this.#bye = undefined;
     this.#connection = connection;
     void this.#write();
@@ -240,7 +243,12 @@ export class PlainLines implements Dialect {
     const secret = this.#secret;
     return lines
       .filter((line) => secret === undefined || !line.includes(secret))
-      .map((line) => ({ show: [], line }));
+      .map((line) => {
+        // Later anybody may say that, who would like to be told a password.
+        this.#isAtTheGate &&= line === ASKS || line === ASKS_AGAIN;
+        const asksPassword = this.#isAtTheGate && line === ASKS;
+        return { show: [], line, ...(asksPassword && { asksPassword }) };
+      });
   }
 
   /** Writes what waits, a line at a time: a foreign server may take what it reads at once for one line. */
@@ -260,6 +268,10 @@ export class PlainLines implements Dialect {
     this.#writingTo = undefined;
   }
 }
+
+/** What chat-server says to people who have to know its password, first and after a wrong one. */
+const ASKS = "-- password?";
+const ASKS_AGAIN = "-- wrong password";
 
 const LATE = "the server was only slow, and speaks JSON";
 

@@ -54,6 +54,16 @@ export async function writePrivateFile(
   }
 }
 
+/**
+ * Whether anybody but the owner of a file may read or change it; where the system does not say, that is not known.
+ *
+ * @throws {Error} if there is no such file
+ */
+export async function isReadByOthers(path: string): Promise<boolean> {
+  const { mode } = await Deno.stat(path);
+  return mode !== null && (mode & 0o077) !== 0;
+}
+
 async function writeNew(path: string, text: string): Promise<void> {
   using file = await Deno.open(path, {
     write: true,

@@ -6,6 +6,7 @@
 import { readConfig, readText } from "../config.ts";
 import { type Source, UsageError, valuesOf } from "../flags.ts";
 import { KnownServers } from "./known_servers.ts";
+import { MAX_PASSWORD_LENGTH } from "../message.ts";
 import {
   type ClientOptions,
   clientOptions,
@@ -13,10 +14,14 @@ import {
   readArguments,
   SETTINGS,
 } from "./options.ts";
+import { isReadByOthers } from "./private_file.ts";
 import type { Trust } from "./secure.ts";
 
 /** Longer than any list of authorities, in bytes: those that browsers know have less than a quarter. */
 const MAX_AUTHORITY_BYTES = 1024 * 1024;
+
+/** Longer than any password with what may follow it, in bytes. */
+const MAX_PASSWORD_FILE_BYTES = 64 * 1024;
 
 /** Looks up a variable of the environment; empty if it is not set. */
 type Lookup = (variable: string) => string;
@@ -101,6 +106,39 @@ const MACHINE: Source = {
 /** Whether another program waits for this one, as `deno task` and npm do: they say where they were started. */
 export function isStartedByTask(): boolean {
   return variable("INIT_CWD") !== "";
+}
+
+/** The password of the server, if somebody has said it beforehand, and what they should know about that. */
+export interface Said {
+  password?: string;
+  notice?: string;
+}
+
+/**
+ * Finds the password of the server: in the file, or else in the variable CHAT_PASSWORD.
+ *
+ * @param file empty if there is none
+ * @throws {UsageError} if there is none in the file, or it is too long
+ */
+export async function readPassword(file: string): Promise<Said> {
+  if (file === "") {
+    const password = variable("CHAT_PASSWORD");
+    checkPassword("CHAT_PASSWORD", password);
+    return password === "" ? {} : { password };
+  }
+  const [password = ""] = (await readText(file, MAX_PASSWORD_FILE_BYTES))
+    .split(/\r\n|\r|\n/, 1);
+  if (password === "") throw new UsageError(`${file}: its first line is empty`);
+  checkPassword(file, password);
+  const notice = `others can read ${file}: chmod 600 keeps it to yourself`;
+  return { password, ...(await isReadByOthers(file) && { notice }) };
+}
+
+function checkPassword(where: string, password: string): void {
+  if ([...password].length <= MAX_PASSWORD_LENGTH) return;
+  throw new UsageError(
+    `${where}: a password has at most ${MAX_PASSWORD_LENGTH} characters`,
+  );
 }
 
 function variableName(name: string): string {

@@ -12,9 +12,11 @@ import {
   nameKey,
   normalizeName,
 } from "../message.ts";
+import { describe as describeFault } from "../fault.ts";
 import {
   describe,
   HELP,
+  isSecret,
   parse,
   type Usage,
   usage,
@@ -22,7 +24,8 @@ import {
 } from "../wire/text.ts";
 import { complete } from "./completion.ts";
 import type { Completion } from "./composer.ts";
-import { type Arrival, frameFault } from "./conversation.ts";
+import { type Arrival, frameFault, type Login } from "./conversation.ts";
+import { hasSecret, secretStart, withoutSecret } from "./hidden.ts";
 import { Ignored } from "./ignored.ts";
 import type { Link } from "./link.ts";
 
@@ -30,6 +33,7 @@ import type { Link } from "./link.ts";
 export type Talkable = Pick<
   Link,
   | "name"
+  | "login"
   | "rooms"
   | "isText"
   | "find"
@@ -65,7 +69,33 @@ export type Item =
 export interface Done {
   items: Item[];
   /** What is left to be done. */
-  wish?: "quit" | "clear";
+  wish?: "quit" | "clear" | "remember" | "forget";
+  /** What a password is needed for, which is to be typed unseen. */
+  secret?: Secret;
+}
+
+/** A command that lacks its password. */
+export type Secret =
+  & { ref: string }
+  & (
+    | { type: "register" | "password" }
+    | { type: "login"; name: string }
+    /** The password of the server, which asks for it in plain text. */
+    | { type: "entry" }
+  );
+
+/** What is to be answered to a server that asks for its password in plain text. */
+export const ENTRY: Secret = { type: "entry", ref: "the password" };
+
+/** What stands before a password that is typed unseen. */
+export const UNSEEN = "password (not shown): ";
+
+/** Keeps logins for whoever wants that. */
+export interface Keeper {
+  /** @returns where */
+  remember(login: Login): Promise<string>;
+  /** @returns whether there was one of this name */
+  forget(name: string): Promise<boolean>;
 }
 
 /** How a person wants to be told things. */
@@ -74,6 +104,8 @@ export interface TalkOptions {
   quiet?: boolean;
   /** Whether their terminal edits the line itself and its cursor stays where it is: by default it does not. */
   plain?: boolean;
+  /** Who keeps their login if they say so: nobody by default. */
+  keeper?: Keeper;
 }
 
 interface OwnCommand extends Usage {
@@ -111,6 +143,20 @@ const OWN_COMMANDS: readonly OwnCommand[] = [
   },
 ];
 
+/** What only means something where there is a place to keep logins. */
+const KEEPER_COMMANDS: readonly OwnCommand[] = [
+  {
+    name: "remember",
+    help: "store your login here, to be logged in when you come back",
+    obey: (talk) => talk.wishToRemember(),
+  },
+  {
+    name: "forget",
+    help: "remove the login that is stored",
+    obey: () => ({ items: [], wish: "forget" }),
+  },
+];
+
 /** What only means something where the cursor can be moved. */
 const SCREEN_COMMANDS: readonly OwnCommand[] = [
   {
@@ -128,6 +174,7 @@ export class Talk {
   readonly #link: Talkable;
   readonly #isQuiet: boolean;
   readonly #isPlain: boolean;
+  readonly #keeper: Keeper | undefined;
   #room: string = LOBBY;
   /** Where this person was before they wanted to join the room where they are now. */
   #before: string = LOBBY;
@@ -145,9 +192,12 @@ export class Talk {
     this.#link = link;
     this.#isQuiet = options.quiet ?? false;
     this.#isPlain = options.plain ?? false;
-    this.#commands = this.#isPlain
-      ? OWN_COMMANDS
-      : [...OWN_COMMANDS, ...SCREEN_COMMANDS];
+    this.#keeper = options.keeper;
+    this.#commands = [
+      ...OWN_COMMANDS,
+      ...(this.#keeper ? KEEPER_COMMANDS : []),
+      ...(this.#isPlain ? [] : SCREEN_COMMANDS),
+    ];
   }
 
   /** The room in which is said what is typed: as soon as they want to be there, also if it is not sure yet. */
@@ -157,6 +207,8 @@ export class Talk {
 
   /** Why these lines of one input cannot be obeyed, if they cannot: then none of them is. */
   fault(lines: readonly string[]): string | undefined {
+    const secretFault = this.#secretFault(lines);
+    if (secretFault) return secretFault;
     let messages = 0;
     for (const line of this.#meant(lines)) {
       const command = this.#parse(line);
@@ -178,9 +230,59 @@ export class Talk {
     for (const line of this.#meant(lines)) {
       const done = this.#do(line);
       items.push(...done.items);
-      if (done.wish) return { ...done, items };
+      if (done.wish || done.secret) return { ...done, items };
     }
     return { items };
+  }
+
+  /** Does what has waited for a password. */
+  answer(secret: Secret, password: string): Item[] {
+    if (secret.type === "entry") {
+      this.#link.say(password, { label: secret.ref });
+      return [];
+    }
+    const fault = this.#frameFault({ ...secret, password });
+    if (fault) return [note(fault)];
+    return this.#obey({ ...secret, password });
+  }
+
+  /** Stores the login that one has, or removes what is stored; says what has come of it. */
+  async keep(wish: "remember" | "forget"): Promise<Item[]> {
+    const { login, name } = this.#link;
+    try {
+      if (wish === "forget") {
+        const ofWhom = login?.name ?? name;
+        const wasStored = await this.#keeper?.forget(ofWhom);
+        const what = wasStored ? "no longer stored" : "not stored";
+        return [note(`the login of ${ofWhom} is ${what}`)];
+      }
+      if (!login || !this.#keeper) return [note(NO_LOGIN)];
+      const path = await this.#keeper.remember(login);
+      return [note(`the login of ${login.name} is stored in ${path}`)];
+    } catch (error) {
+      return [note(describeFault(error))];
+    }
+  }
+
+  /** Asks for the login that one has to be stored. */
+  wishToRemember(): Done {
+    return this.#link.login
+      ? { items: [], wish: "remember" }
+      : { items: [note(NO_LOGIN)] };
+  }
+
+  /** Why these lines would say a password to everybody, if they would. */
+  #secretFault(lines: readonly string[]): string | undefined {
+    if (this.#link.isText && lines.length > 1) return undefined;
+    if (lines.length > 1) {
+      return lines.some(isSecret)
+        ? "several lines are text, and one of them would say a password aloud"
+        : undefined;
+    }
+    const [line = ""] = lines;
+    return isSecret(line) && !line.startsWith("/")
+      ? "nothing stands before the slash of a command: it would be said aloud"
+      : undefined;
   }
 
   /** Several lines were pasted: whatever they begin with, they are text. */
@@ -194,6 +296,8 @@ export class Talk {
   #do(line: string): Done {
     const own = this.#readOwn(line);
     if (own) return this.#obeyOwn(own, line);
+    const secret = this.#link.isText ? undefined : lackingSecret(line);
+    if (secret) return { items: [], secret };
     const command = this.#parse(line);
     if (!command) return { items: [] };
     switch (command.type) {
@@ -203,7 +307,10 @@ export class Talk {
         return { items: this.#help(command) };
       default:
         return {
-          items: this.#link.isText ? this.#sayLine(line) : this.#obey(command),
+          items: [
+            ...this.#link.isText ? this.#sayLine(line) : this.#obey(command),
+            ...this.#isPlain && hasSecret(line) ? [note(SEEN)] : [],
+          ],
         };
     }
   }
@@ -310,7 +417,7 @@ export class Talk {
     // Nearly all commands are the server's own.
     return command.type === "quit" || command.type === "help"
       ? command
-      : { type: "say", text: line, action: false, ref: line };
+      : { type: "say", text: line, action: false, ref: withoutSecret(line) };
   }
 
   #obeyOwn({ command, argument }: OwnLine, line: string): Done {
@@ -329,8 +436,10 @@ export class Talk {
   }
 
   #sayLine(line: string): Item[] {
-    this.#link.say(line);
-    return [{ type: "line", text: line, isOwn: true, calls: false }];
+    const text = withoutSecret(line);
+    if (text === line) this.#link.say(line);
+    else this.#link.say(line, { label: text });
+    return [{ type: "line", text, isOwn: true, calls: false }];
   }
 
   #obey(
@@ -530,6 +639,23 @@ export class Talk {
   #isHidden(name: string): boolean {
     return this.#isQuiet || this.#ignored.has(name);
   }
+}
+
+const NO_LOGIN = "you are not logged in: /login NAME, or /register first";
+
+const SEEN =
+  "the terminal has shown the password; without it, /login NAME asks for it unseen";
+
+/** The command that this line is, if nothing but a password is missing. */
+function lackingSecret(line: string): Secret | undefined {
+  const start = secretStart(line);
+  if (start === undefined || start < line.length) return undefined;
+  const [, word = "", name] = /^(\/\w+)(?:\s+(\S+))?\s*$/u.exec(line) ?? [];
+  const type = word.slice(1).toLowerCase();
+  if (type === "login" && name !== undefined) return { type, name, ref: word };
+  return type === "register" || type === "password"
+    ? { type, ref: word }
+    : undefined;
 }
 
 interface OwnLine {

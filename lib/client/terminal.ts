@@ -21,7 +21,15 @@ import { promptOf } from "./prompt.ts";
 import type { Spoken } from "./said.ts";
 import { type Canvas, type Draft, isSame, Screen } from "./screen.ts";
 import { canStopItself, endSignal, onSignal, stopItself } from "./signals.ts";
-import { areCalls, type Item, Talk } from "./talk.ts";
+import {
+  areCalls,
+  ENTRY,
+  type Item,
+  type Keeper,
+  type Secret,
+  Talk,
+  UNSEEN,
+} from "./talk.ts";
 import { Window } from "./window.ts";
 
 /** How a person wants to be shown things. */
@@ -32,6 +40,8 @@ export interface TerminalOptions {
   bell: boolean;
   /** Whether another program waits for this one, so that this one must not stop alone. */
   isWaitedFor: boolean;
+  /** Who keeps a login for this person if they say so. */
+  keeper: Keeper;
 }
 
 /** How often the size is looked at where no signal tells that it has changed, in ms. */
@@ -81,6 +91,8 @@ class Terminal {
   readonly #window: Window;
   readonly #screen = new Screen(CANVAS);
   readonly #composer: Composer;
+  /** What a password is being typed for. */
+  #secret: Secret | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isOpen = false;
   #isPaused = false;
@@ -142,6 +154,7 @@ class Terminal {
 
   async printArrivals(): Promise<void> {
     for await (const arrivals of this.#link.receive()) {
+      if (arrivals.some(({ asksPassword }) => asksPassword)) this.#ask(ENTRY);
       this.#show(arrivals.flatMap((arrival) => this.#talk.take(arrival)));
     }
   }
@@ -175,6 +188,9 @@ class Terminal {
         return false;
       case "send":
         return this.#send(act.lines);
+      case "answer":
+        this.#answer(act.secret);
+        return false;
       case "refuse":
         this.#tell(act.reason);
         return false;
@@ -197,13 +213,29 @@ class Terminal {
 
   /** Does what lines say; returns whether that is to quit. */
   #send(lines: readonly string[]): boolean {
-    const { items, wish } = this.#talk.obey(lines);
+    const { items, wish, secret } = this.#talk.obey(lines);
+    if (secret) this.#ask(secret);
     this.#show(items);
+    if (wish === "remember" || wish === "forget") {
+      void this.#talk.keep(wish).then((items) => this.#show(items));
+    }
     if (wish === "clear") {
       this.#window.clear();
       this.#screen.clear(this.#draft());
     }
     return wish === "quit";
+  }
+
+  #ask(secret: Secret): void {
+    this.#secret = secret;
+    this.#composer.askUnseen(UNSEEN);
+  }
+
+  #answer(password: string | undefined): void {
+    const secret = this.#secret;
+    this.#secret = undefined;
+    if (!secret || password === undefined) return;
+    this.#show(this.#talk.answer(secret, password));
   }
 
   #tell(text: string): void {
