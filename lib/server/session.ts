@@ -242,6 +242,9 @@ export class Session implements Doorway, OutboxOwner {
 
   /** Lets in whoever has given the password; a person who says nothing more is greeted as somebody who has just come. */
   admit(hello?: string): Promise<void> | void {
+    // Who stood at the gate was no member yet whom a ban could end.
+    const banned = this.#surroundings.hub.bannedFrom(this.host);
+    if (banned !== undefined) return this.end(banned, "banned");
     const isPerson = hello === undefined;
     this.#dialogue = new Dialogue(this, this.#surroundings, isPerson);
     if (this.#lines.telnet) this.#dialogue.speakTelnet();
