@@ -5,6 +5,7 @@
  */
 
 import { failure } from "./lib/flags.ts";
+import { MemoryAccounts } from "./lib/server/accounts.ts";
 import { backUp } from "./lib/server/backup.ts";
 import { ChatServer } from "./lib/server/listen.ts";
 import { MemoryLog } from "./lib/server/log.ts";
@@ -18,6 +19,7 @@ import {
 import { MemoryOrders } from "./lib/server/orders.ts";
 import { Reloading } from "./lib/server/reload.ts";
 import { readSettings, warnOfExposure } from "./lib/server/settings.ts";
+import { SqliteAccounts } from "./lib/server/sqlite_accounts.ts";
 import { SqliteLog } from "./lib/server/sqlite_log.ts";
 import { SqliteOrders } from "./lib/server/sqlite_orders.ts";
 
@@ -62,9 +64,9 @@ async function runServer(args: string[]): Promise<number> {
     ? new MemoryLog({ keep: options.historyMessages })
     : await SqliteLog.open(options.data, options);
   // After the log, which makes the database, and sees to it that nobody else uses it.
-  const orders = options.data === ""
-    ? new MemoryOrders()
-    : SqliteOrders.open(options.data);
+  const [orders, accounts] = options.data === ""
+    ? [new MemoryOrders(), new MemoryAccounts()]
+    : [SqliteOrders.open(options.data), SqliteAccounts.open(options.data)];
   try {
     const { motd, password } = told;
     const server = await ChatServer.start({
@@ -74,6 +76,7 @@ async function runServer(args: string[]): Promise<number> {
       log: metrics?.measured(log) ?? log,
       orders,
       reload,
+      accounts,
     });
     started.resolve(new Reloading(commandLine, told, server));
     // Until the process ends: whoever asks is told that it stops.
@@ -82,6 +85,7 @@ async function runServer(args: string[]): Promise<number> {
     await stopped;
     await server.stop();
   } finally {
+    await accounts.close();
     await orders.close();
     await log.close();
   }

@@ -7,13 +7,18 @@ import { Socket } from "node:net";
 import { fileURLToPath } from "node:url";
 // @ts-types="../lib/std/text_line_stream.d.ts"
 import { TextLineStream } from "@std/streams/text-line-stream";
+import type { Accounts } from "../lib/server/accounts.ts";
 import type { EntryPassword } from "../lib/server/entry.ts";
 import { ChatServer } from "../lib/server/listen.ts";
 import { type Log, MemoryLog } from "../lib/server/log.ts";
 import type { Limits } from "../lib/server/limits.ts";
 import type { OperatingOptions } from "../lib/server/operating.ts";
+import type { Cost } from "../lib/server/passwords.ts";
 
 const WATCHDOG_MS = 60_000;
+
+/** Passwords that take no time; what they usually cost is the same code. */
+export const CHEAP: Cost = { log2N: 1, r: 1, p: 1 };
 
 // Whoever runs the tests may have settings of their own; what the tests start finds none of them.
 for (const name of Object.keys(Deno.env.toObject())) {
@@ -165,13 +170,17 @@ export class Room implements AsyncDisposable {
   static async open(
     limits: Partial<Limits> = {},
     log: Log = new MemoryLog(),
-    options: OperatingOptions & { password?: EntryPassword } = {},
+    options: OperatingOptions & {
+      accounts?: Accounts;
+      password?: EntryPassword;
+    } = {},
   ): Promise<Room> {
     const never = 3_600_000;
     const server = await ChatServer.start({
       host: "127.0.0.1",
       port: 0,
       log,
+      passwordCost: CHEAP,
       ...options,
       limits: {
         firstLineMs: never,

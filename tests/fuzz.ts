@@ -103,7 +103,11 @@ export function fuzzText(fuzzing: Fuzzing): number {
         assertEquals(line.trim(), "");
         continue;
       }
-      assertEquals(asked.ref, line);
+      if (text.isSecret(line)) {
+        // Only the command, and never to be said.
+        assert(/^\/ *[a-z]+$/i.test(asked.ref.replace(/\s/g, " ")), asked.ref);
+        assert(asked.type !== "say");
+      } else assertEquals(asked.ref, line);
       for (const event of comingOf(asked)) assertShownAsItIs(event, text);
     }
   });

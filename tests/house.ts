@@ -9,12 +9,15 @@ import {
   MemoryLog,
   type Place,
 } from "../lib/server/log.ts";
+import { type Accounts, MemoryAccounts } from "../lib/server/accounts.ts";
+import { openOwnership } from "../lib/server/logins.ts";
 import type { Connection, Member } from "../lib/server/members.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/server/limits.ts";
 import type { OperatingOptions } from "../lib/server/operating.ts";
 import { Outbox, type Sink } from "../lib/server/outbox.ts";
 import { Turns } from "../lib/server/turns.ts";
 import type { Request } from "../lib/server/requests.ts";
+import { CHEAP } from "./fixtures.ts";
 import * as json from "../lib/wire/json.ts";
 import * as text from "../lib/wire/text.ts";
 
@@ -81,12 +84,16 @@ export class House {
     log: Log = new MemoryLog(),
     limits: Partial<Limits> = {},
     turns = new Turns(),
-    operating: OperatingOptions = {},
+    { accounts = new MemoryAccounts(), ...operating }:
+      & OperatingOptions
+      & { accounts?: Accounts } = {},
   ): Promise<House> {
+    const all = { ...DEFAULT_LIMITS, ...limits };
     const options = {
       ...operating,
-      limits: { ...DEFAULT_LIMITS, ...limits },
+      limits: all,
       greeting: { server: "here", motd: [] },
+      ownership: await openOwnership(all, { accounts, cost: CHEAP }),
     };
     return new House(turns, await Hub.open(turns, log, options));
   }
@@ -95,9 +102,10 @@ export class House {
     return new Reader(this.hub, this.turns, host);
   }
 
-  /** A person, who has been shown what was said before. */
-  async enter(name: string, host?: string): Promise<Reader> {
+  /** A person, who has been shown what was said before; the owner of `account`, if that is said. */
+  async enter(name: string, host?: string, account?: string): Promise<Reader> {
     const reader = this.arrive(host);
+    reader.member.account = account;
     reader.connection.outbox.open(text.render);
     await this.hub.enter(reader.member, { name, ref: `/nick ${name}` });
     return reader;

@@ -93,11 +93,14 @@ const CORE: Record<string, string[]> = {
   "lib/server/database.ts": ["lib/fault.ts", "lib/server/log.ts"],
   "lib/server/hub.ts": [
     "lib/message.ts",
+    "lib/server/accounts.ts",
     "lib/server/limits.ts",
     "lib/server/log.ts",
+    "lib/server/logins.ts",
     "lib/server/members.ts",
     "lib/server/operating.ts",
     "lib/server/outbox.ts",
+    "lib/server/owned.ts",
     "lib/server/reading.ts",
     "lib/server/requests.ts",
     "lib/server/room.ts",
@@ -108,7 +111,10 @@ const CORE: Record<string, string[]> = {
   "lib/server/log.ts": ["lib/message.ts"],
   "lib/server/members.ts": [
     "lib/message.ts",
+    "lib/server/admission.ts",
+    "lib/server/limits.ts",
     "lib/server/outbox.ts",
+    "lib/server/owned.ts",
     "lib/server/room.ts",
     "lib/server/tally.ts",
   ],
@@ -146,6 +152,7 @@ const CORE: Record<string, string[]> = {
     "lib/message.ts",
     "lib/server/limits.ts",
     "lib/server/log.ts",
+    "lib/server/logins.ts",
     "lib/server/members.ts",
     "lib/server/operating.ts",
     "lib/server/pages.ts",
@@ -194,6 +201,40 @@ const CORE: Record<string, string[]> = {
     "lib/server/log.ts",
     "lib/server/orders.ts",
   ],
+  "lib/server/accounts.ts": [
+    "lib/message.ts",
+  ],
+  "lib/server/logins.ts": [
+    "lib/message.ts",
+    "lib/server/accounts.ts",
+    "lib/server/admission.ts",
+    "lib/server/limits.ts",
+    "lib/server/log.ts",
+    "lib/server/members.ts",
+    "lib/server/owned.ts",
+    "lib/server/passwords.ts",
+    "lib/server/seating.ts",
+    "lib/server/tries.ts",
+  ],
+  "lib/server/lookalikes.ts": [
+    "lib/message.ts",
+    "lib/std/unicode_confusables.d.ts",
+  ],
+  "lib/server/owned.ts": [
+    "lib/message.ts",
+    "lib/server/lookalikes.ts",
+  ],
+  "lib/server/passwords.ts": [
+    "lib/message.ts",
+    "lib/server/limits.ts",
+  ],
+  "lib/server/sqlite_accounts.ts": [
+    "lib/fault.ts",
+    "lib/message.ts",
+    "lib/server/accounts.ts",
+    "lib/server/database.ts",
+    "lib/server/log.ts",
+  ],
   "lib/server/tally.ts": [],
   "lib/server/told.ts": [
     "lib/server/limits.ts",
@@ -210,8 +251,8 @@ Deno.test("The hub, the rooms, the outbox and the logs know no sockets, no diale
   }
 });
 
-Deno.test("Only server.ts knows where messages and orders are kept", () => {
-  for (const store of ["sqlite_log", "sqlite_orders"]) {
+Deno.test("Only server.ts knows where messages, orders and accounts are kept", () => {
+  for (const store of ["sqlite_log", "sqlite_orders", "sqlite_accounts"]) {
     assertEquals(
       [...imports.keys()].filter((file) =>
         ours(file).includes(`lib/server/${store}.ts`)

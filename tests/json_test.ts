@@ -83,6 +83,7 @@ const CODES: Refusal["code"][] = [
   "storage",
   "too-long",
   "too-many-rooms",
+  "too-many-tries",
   "unknown-command",
   "usage",
 ];

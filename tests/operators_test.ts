@@ -54,8 +54,7 @@ class Operated {
       undefined,
       options,
     );
-    const op = await house.enter("op", host);
-    op.member.account = "op";
+    const op = await house.enter("op", host, "op");
     await house.quiet(op);
     return new Operated(house, op, clock);
   }

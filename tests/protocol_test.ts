@@ -258,7 +258,6 @@ const REPORTS: Record<ChatEvent["type"], string | undefined> = {
 
 /** What is in the protocol, and not yet in its conversation. */
 const PLANNED = [
-  ...["register", "login", "password", "unregister", "done"],
   ...["kick", "ban", "unban", "bans", "mute", "unmute", "slow", "topic"],
   ...["announce", "announced", "reload"],
 ];
@@ -365,15 +364,15 @@ const REFUSED: Record<
   "banned": { type: "nick", id: "x", name: "Eve" },
   "confirm": "/password x",
   "hello-expected": { type: "hello", v: 1 },
-  "login-wrong": "/password x",
+  "login-wrong": { type: "login", id: "x", name: "cy", password: "wrong" },
   "muted": "hi",
   "name-invalid": { type: "nick", id: "x", name: "a b" },
-  "name-owned": "/password x",
+  "name-owned": { type: "nick", id: "x", name: "CARL" },
   "name-taken": { type: "nick", id: "x", name: "BOB" },
   "name-unknown": { type: "tell", id: "x", to: "ann", text: "psst" },
   "not-operator": { type: "kick", id: "x", name: "bob" },
-  "not-registered": "/password x",
-  "password-invalid": "/password x",
+  "not-registered": { type: "unregister", id: "x" },
+  "password-invalid": { type: "register", id: "x", password: "short" },
   "room-invalid": { type: "join", id: "x", room: "you" },
   "room-kept": { type: "leave", id: "x", room: "lobby" },
   "room-unknown": say("hi", "dev"),
@@ -413,6 +412,9 @@ Deno.test("docs/protocol.md has every refusal with a reason as the server gives 
   for (let i = 1; i < 20; i++) await ann.send({ type: "join", room: `r${i}` });
   await ann.send(say("hi", "r1"));
   await ann.heard();
+  using carl = await room.program({ name: "carl" });
+  await carl.send({ type: "register", password: "correct horse" });
+  assertEquals((await carl.heard()).at(-1)?.type, "done");
   using person = await room.enter("person");
   await person.heard();
   for (const [code, asked] of Object.entries(REFUSED)) {
@@ -501,6 +503,10 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
     entryMs,
     wrongPasswordMs,
     maxWrongPasswords,
+    maxChecks: ______,
+    maxAccounts,
+    maxRegistrations,
+    registrationsMs,
     maxTries,
     triesMs,
     rate,
@@ -517,6 +523,7 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
   assertEquals(others, {}, "limits that this test does not know");
   assert(!limitLoopback);
   assertEquals(triesMs, 60_000);
+  assertEquals(registrationsMs, 3_600_000);
   // The reason of the bye says so in words.
   assertEquals(maxBadFrames, 10);
   for (
@@ -531,6 +538,9 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
       `| ${burst} at once, then ${rate} a second (\`--burst\`, \`--rate\`)`,
       `| ${number(maxConnections)} in all (\`--max-connections\`), ` +
       `${maxPerAddress} from one address`,
+      `| ${maxRegistrations} an hour from one address, ${
+        number(maxAccounts)
+      } in all`,
       `| ${maxTries} a minute from one address`,
       `answered after ${wrongPasswordMs / 1000} s; ${maxWrongPasswords} end`,
       `| for ${entryMs / 1000} s;`,

@@ -54,6 +54,11 @@ export const MIGRATIONS: readonly string[] = [
     topic TEXT NOT NULL,
     slow_seconds INTEGER NOT NULL
   ) WITHOUT ROWID;`,
+  `CREATE TABLE accounts (
+    key TEXT PRIMARY KEY,
+    name TEXT NOT NULL,
+    hash TEXT NOT NULL
+  ) WITHOUT ROWID;`,
 ];
 
 /** What marks a database as ours: "chat". */

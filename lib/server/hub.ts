@@ -10,7 +10,9 @@ import {
   LOBBY,
   MAX_LISTED,
   nameKey,
+  type Refusal,
 } from "../message.ts";
+import { MemoryAccounts } from "./accounts.ts";
 import type { Log } from "./log.ts";
 import {
   type Connection,
@@ -22,8 +24,15 @@ import {
 } from "./members.ts";
 import type { Limits } from "./limits.ts";
 import { Operating, type OperatingOptions } from "./operating.ts";
+import {
+  Logins,
+  type LoginsLimits,
+  openOwnership,
+  type Ownership,
+} from "./logins.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Turns } from "./turns.ts";
+import type { Owned } from "./owned.ts";
 import { Reading } from "./reading.ts";
 import { type Request, type RequestLimits, Requests } from "./requests.ts";
 import type { Room } from "./room.ts";
@@ -35,7 +44,8 @@ export type HubLimits =
   & Readonly<Pick<Limits, "holdMs" | "maxConnections">>
   & RoomsLimits
   & SeatingLimits
-  & RequestLimits;
+  & RequestLimits
+  & LoginsLimits;
 
 /** What newcomers are told of the server. It may change while the server runs. */
 export interface Greeting {
@@ -49,6 +59,8 @@ export interface Greeting {
 export interface HubOptions extends OperatingOptions {
   limits: HubLimits;
   greeting: Readonly<Greeting>;
+  /** Whose the names are; nobody's, if it is not said. */
+  ownership?: Ownership;
 }
 
 /** The members and their rooms. */
@@ -59,6 +71,8 @@ export class Hub {
   readonly #members: Members;
   readonly #seating: Seating;
   readonly #operating: Operating;
+  readonly #ownership: Ownership;
+  readonly #logins: Logins;
   readonly #requests: Requests;
 
   private constructor(
@@ -68,7 +82,7 @@ export class Hub {
       seating: Seating;
     },
     operating: Operating,
-    { limits, greeting }: HubOptions,
+    { limits, greeting, ownership }: HubOptions & { ownership: Ownership },
   ) {
     this.#rooms = rooms;
     this.#limits = limits;
@@ -76,7 +90,19 @@ export class Hub {
     this.#members = members;
     this.#seating = seating;
     this.#operating = operating;
-    this.#requests = new Requests(members, rooms, seating, operating, limits);
+    this.#ownership = ownership;
+    this.#logins = new Logins(members, seating, {
+      limits,
+      ownership,
+      dismiss: (member) => this.#leave(member),
+    });
+    this.#requests = new Requests(
+      members,
+      rooms,
+      seating,
+      { operating, logins: this.#logins },
+      limits,
+    );
   }
 
   /**
@@ -89,21 +115,25 @@ export class Hub {
     log: Log,
     options: HubOptions,
   ): Promise<Hub> {
-    const { limits } = options;
-    const members = new Members();
+    const { limits, operators = [] } = options;
+    const ownership = options.ownership ??
+      await openOwnership(limits, { accounts: new MemoryAccounts() });
+    await ownership.owned.reserve(operators);
+    const members = new Members(limits, ownership.owned);
     const rooms = await Rooms.open(turns, log, limits);
     const seating = new Seating(rooms, new Reading(log, turns), limits);
     const house = { rooms, members, seating };
     return new Hub(
       house,
       await Operating.open(house, limits, options),
-      options,
+      { ...options, ownership },
     );
   }
 
   /** From now on these names are those of operators, and no others. */
   appoint(operators: readonly string[]): void {
     this.#operating.appoint(operators);
+    void this.#ownership.owned.reserve(operators);
   }
 
   /** Why nobody may come in from an address, if that is so. */
@@ -152,12 +182,14 @@ export class Hub {
     hello: Hello,
     session?: string,
   ): Promise<Member> {
+    const proven = await this.#prove(member, hello, session);
     const { rooms, refusals } = await this.#enterAll(hello, session);
     const { connection, arrivedAt } = member;
     if (connection) {
       this.#leave(member);
-      member = this.#resume(connection, session) ??
-        this.#begin(connection, hello, session, refusals);
+      if (proven && "code" in proven) refusals.push(proven);
+      member = this.#resume(connection, session, proven) ??
+        this.#begin(connection, hello, session, { proven, refusals });
       const start = { outbox: connection.outbox, arrivedAt };
       const anew = this.#sitAll(member, start, rooms, hello);
       for (const event of [...refusals, this.#welcome(member), ...anew]) {
@@ -214,10 +246,34 @@ export class Hub {
     this.#members.remove(member);
   }
 
+  /** Who owns the name that a program has said with a password; why it is not believed; nothing, if it has said none. */
+  async #prove(
+    { connection }: Member,
+    { name, login: password }: Hello,
+    session?: string,
+  ): Promise<Owned | Refusal | undefined> {
+    if (!connection || name === undefined || password === undefined) {
+      return undefined;
+    }
+    const known = this.#members.ofSession(session);
+    // Its secret proves as much, and is checked at once when many come back.
+    if (known?.account === nameKey(name)) return undefined;
+    return await this.#logins.check(connection.host, {
+      name,
+      password,
+      ref: "",
+    });
+  }
+
   /** The member of a session that is known goes on in `connection`; the one that it had ends. */
-  #resume(connection: Connection, session?: string): Member | undefined {
+  #resume(
+    connection: Connection,
+    session: string | undefined,
+    proven: Owned | Refusal | undefined,
+  ): Member | undefined {
     const member = this.#members.ofSession(session);
     if (!member) return undefined;
+    if (proven && !("code" in proven)) this.#logins.trust(member, proven);
     clearTimeout(member.hold);
     const stale = member.connection;
     member.connection = connection;
@@ -231,11 +287,20 @@ export class Hub {
     connection: Connection,
     { name }: Hello,
     session: string | undefined,
-    refusals: ChatEvent[],
+    { proven, refusals }: {
+      proven: Owned | Refusal | undefined;
+      refusals: ChatEvent[];
+    },
   ): Member {
     const { seq } = this.#rooms.lobby;
     const member = this.#members.add(connection, seq, { session });
-    const wish = name === undefined ? undefined : { name, ref: "" };
+    const isRefused = proven !== undefined && "code" in proven;
+    if (proven && !isRefused && this.#logins.trust(member, proven)) {
+      this.#logins.reclaim(member, proven.name);
+    }
+    const wish = name === undefined || isRefused
+      ? undefined
+      : { name, ref: "" };
     const refusal = this.#members.name(member, wish);
     if (refusal) refusals.push(refusal);
     return member;

@@ -77,6 +77,14 @@ export interface Limits {
   wrongPasswordMs: number;
   /** How many wrong passwords end a connection. Default 3. */
   maxWrongPasswords: number;
+  /** How many passwords may wait to be checked, of which two are at a time: it takes 32 MB. Default 100. */
+  maxChecks: number;
+  /** How many names may be registered. Default 100,000: memory is bounded. */
+  maxAccounts: number;
+  /** How many names may be registered from one address in `registrationsMs`, of IPv6 from one /64. Default 5. */
+  maxRegistrations: number;
+  /** For how long a name counts that was registered, in ms. Default 3,600,000. */
+  registrationsMs: number;
   /** How long a parting connection has to take what is left for it, in ms. Default 2,000. */
   partingMs: number;
   /** How long to wait when no connection can be accepted, in ms. Default 200. */
@@ -116,6 +124,10 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   entryMs: 60_000,
   wrongPasswordMs: 1000,
   maxWrongPasswords: 3,
+  maxChecks: 100,
+  maxAccounts: 100_000,
+  maxRegistrations: 5,
+  registrationsMs: 3_600_000,
   partingMs: 2000,
   acceptPauseMs: 200,
   acceptQuietMs: 60_000,
@@ -135,6 +147,10 @@ export type SetLimits = Omit<
   | "entryMs"
   | "wrongPasswordMs"
   | "maxWrongPasswords"
+  | "maxChecks"
+  | "maxAccounts"
+  | "maxRegistrations"
+  | "registrationsMs"
   | "partingMs"
   | "maxRefusing"
   | "lookMs"

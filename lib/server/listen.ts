@@ -8,13 +8,16 @@ import { type Address, formatAddress } from "../address.ts";
 import { describe } from "../fault.ts";
 import { VERSION } from "../version.ts";
 import { render } from "../wire/text.ts";
+import { type Accounts, MemoryAccounts } from "./accounts.ts";
 import { Admission, isLoopback, type TurnedAway } from "./admission.ts";
 import { addressOf, bind } from "./bind.ts";
 import { Entry, type EntryPassword } from "./entry.ts";
 import { type Greeting, Hub } from "./hub.ts";
+import { openOwnership } from "./logins.ts";
 import { type Log, MemoryLog } from "./log.ts";
 import type { OperatingOptions } from "./operating.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import type { Cost } from "./passwords.ts";
 import { Turns } from "./turns.ts";
 import { Pulse } from "./pulse.ts";
 import { Session, type Surroundings } from "./session.ts";
@@ -63,6 +66,7 @@ export class ChatServer {
     greeting,
     limits,
     turns,
+    tries,
     hub,
     password,
   }: {
@@ -71,6 +75,7 @@ export class ChatServer {
     greeting: Greeting;
     limits: Limits;
     turns: Turns;
+    tries: Tries;
     hub: Hub;
     password: EntryPassword | undefined;
   }) {
@@ -81,7 +86,7 @@ export class ChatServer {
     this.#turns = turns;
     this.#hub = hub;
     const onGone = (session: Session) => this.#forget(session);
-    const entry = new Entry(new Tries(limits), password);
+    const entry = new Entry(tries, password);
     this.#surroundings = { hub, turns, limits, entry, onGone };
     this.#admission = new Admission(limits);
     this.address = formatAddress(addressOf(listener.addr));
@@ -95,8 +100,9 @@ export class ChatServer {
    * Listens, and accepts connections until {@linkcode stop}.
    *
    * @param options where to listen (port 0 takes a free one), the message of the day, line by line, the password
-   * without which nobody comes in, and what the rooms' messages, and what operators order, are stored in: memory, if
-   * nothing is said. Both are the caller's to close, once the server has stopped.
+   * without which nobody comes in, and what the rooms' messages, the registered names, and what operators order, are
+   * stored in: memory, if nothing is said. All of these are the caller's to close, once the server has stopped. And
+   * what it costs to check a member's password, if it is not the usual.
    * @throws {BindError}
    * @throws {LogError}
    */
@@ -105,6 +111,8 @@ export class ChatServer {
       host: string;
       port: number;
       log?: Log;
+      accounts?: Accounts;
+      passwordCost?: Cost;
       limits?: Partial<Limits>;
       motd?: readonly string[];
       password?: EntryPassword | undefined;
@@ -120,11 +128,22 @@ export class ChatServer {
         server: `chat-server ${VERSION}`,
         motd: options.motd ?? [],
       };
-      const hub = await Hub.open(turns, log, { ...options, limits, greeting });
+      const tries = new Tries(limits);
+      const ownership = await openOwnership(limits, {
+        accounts: options.accounts ?? new MemoryAccounts(),
+        tries,
+        cost: options.passwordCost,
+      });
+      const hub = await Hub.open(turns, log, {
+        ...options,
+        limits,
+        greeting,
+        ownership,
+      });
       warnOfLoss(options);
       const { password } = options;
       return new ChatServer({
-        ...{ listener, pulse, greeting, limits, turns, hub, password },
+        ...{ listener, pulse, greeting, limits, turns, tries, hub, password },
       });
     } catch (error) {
       listener.close();

@@ -11,7 +11,10 @@ import {
   normalizeName,
   type Refusal,
 } from "../message.ts";
+import { isLoopback } from "./admission.ts";
+import type { Limits } from "./limits.ts";
 import { Batch, type Outbox } from "./outbox.ts";
+import type { OwnedNames } from "./owned.ts";
 import type { Room, Seat, Sitter } from "./room.ts";
 import type { Drop } from "./tally.ts";
 
@@ -59,11 +62,21 @@ export class Members implements Iterable<Member> {
   readonly #all = new Set<Member>();
   readonly #names = new Map<string, Member>();
   readonly #sessions = new Map<string, Member>();
+  readonly #limits: Readonly<Pick<Limits, "limitLoopback">>;
+  readonly #owned: OwnedNames;
   #guests = 0;
   /** Says why nobody may have a name, if there is more to it than its form and whose it is. */
   onWish:
     | ((name: string) => Pick<Refusal, "code" | "reason"> | undefined)
     | undefined;
+
+  constructor(
+    limits: Readonly<Pick<Limits, "limitLoopback">>,
+    owned: OwnedNames,
+  ) {
+    this.#limits = limits;
+    this.#owned = owned;
+  }
 
   [Symbol.iterator](): Iterator<Member> {
     return this.#all.values();
@@ -144,6 +157,21 @@ export class Members implements Iterable<Member> {
     return fault;
   }
 
+  /** Gives a member, whose name belongs to somebody else, that of a guest. */
+  demote(member: Member): void {
+    this.#names.delete(nameKey(member.name));
+    member.name = guestName(member.guest ??= ++this.#guests);
+    this.#names.set(nameKey(member.name), member);
+  }
+
+  /** Whether a name belongs to somebody else, or looks as if it did. */
+  isRefused({ account, connection }: Member, name: string): boolean {
+    const { limitLoopback } = this.#limits;
+    const isAtHome = () =>
+      !limitLoopback && connection !== undefined && isLoopback(connection.host);
+    return this.#owned.refuses(name, { account, isAtHome });
+  }
+
   /** Gives a member another name; why not, if they keep the one they have. */
   rename(member: Member, wish: Wish): Refusal | undefined {
     const fault = this.#refuse(member, wish);
@@ -162,6 +190,9 @@ export class Members implements Iterable<Member> {
     if (fault) return refusal("name-invalid", fault, ref);
     if (wished === member.name) {
       return refusal("name-taken", "you have that name already", ref);
+    }
+    if (!isOwnGuestName && this.isRefused(member, wished)) {
+      return refusal("name-owned", "that name belongs to somebody", ref);
     }
     const owner = this.find(wished);
     if (owner && owner !== member) {

@@ -22,6 +22,7 @@ import {
   tell,
 } from "./members.ts";
 import type { Limits } from "./limits.ts";
+import type { Logins } from "./logins.ts";
 import type { Seat } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Operating, OperatingLimits } from "./operating.ts";
@@ -60,12 +61,13 @@ export class Requests {
   readonly #operating: Operating;
   readonly #limits: RequestLimits;
   readonly #told: Told;
+  readonly #logins: Logins;
 
   constructor(
     members: Members,
     rooms: Rooms,
     seating: Seating,
-    operating: Operating,
+    { operating, logins }: { operating: Operating; logins: Logins },
     limits: RequestLimits,
   ) {
     this.#members = members;
@@ -73,6 +75,7 @@ export class Requests {
     this.#seating = seating;
     this.#operating = operating;
     this.#limits = limits;
+    this.#logins = logins;
     this.#told = new Told(limits);
   }
 
@@ -104,10 +107,8 @@ export class Requests {
       case "register":
       case "login":
       case "password":
-      case "unregister": {
-        const reason = "nobody can register a name here";
-        return tell(member, refusal("not-registered", reason, request.ref));
-      }
+      case "unregister":
+        return this.#logins.handle(member, request);
       default:
         return this.#operating.handle(member, request);
     }
@@ -299,15 +300,7 @@ export class Requests {
     const fault = this.#operating.refuseMuted(member, wish.ref) ??
       this.#members.rename(member, wish);
     if (fault) return tell(member, fault);
-    for (const { room } of member.seats) {
-      room.rosterChanged();
-      this.#rooms.announce(room, {
-        type: "renamed",
-        room: room.name,
-        from,
-        to: member.name,
-      });
-    }
+    this.#seating.renamed(member, from);
   }
 
   #refuseText(text: string, ref: string): Refusal | undefined {

@@ -1,6 +1,6 @@
 /**
  * Where members sit: coming into rooms, leaving them, and what somebody who comes in is shown of what was said.
- * Knows neither names nor sessions.
+ * Knows neither whose a name is nor sessions.
  */
 
 import { describe } from "../fault.ts";
@@ -63,6 +63,20 @@ export class Seating {
   /** Somebody leaves a room, and the others there are told. */
   stand(member: Member, seat: Seat): void {
     this.#depart(member, seat, "left");
+  }
+
+  /** Somebody has another name now, and whoever shares a room with them is told; so are they. */
+  renamed(member: Member, from: string): void {
+    const to = member.name;
+    for (const { room } of member.seats) {
+      room.rosterChanged();
+      this.#rooms.announce(room, {
+        type: "renamed",
+        room: room.name,
+        from,
+        to,
+      });
+    }
   }
 
   /** Somebody is gone, and whoever shares a room with them is told. */
