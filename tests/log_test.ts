@@ -287,6 +287,33 @@ function contract(
     assertEquals(await texts(log), ["1", "2"]);
   });
 
+  it(".append() stores hundreds at once, in two rooms, without what is stored already", async (log) => {
+    await log.open("den");
+    const said = many(200, (i) => from("a", `${i}`, i % 3 ? "den" : "lobby"));
+    assertEquals(await append(log, ...said.slice(0, 70)), [
+      ...many(70, (i) => `${i % 3 ? i - Math.floor(i / 3) : i / 3 + 1}`),
+    ]);
+    // The first of them are a repeat; then all are.
+    const expected = many(
+      200,
+      (i) => `${i < 70 ? "=" : ""}${i % 3 ? i - Math.floor(i / 3) : i / 3 + 1}`,
+    );
+    assertEquals(await append(log, ...said), expected);
+    assertEquals(
+      await append(log, ...said),
+      expected.map((place) => place.replace(/^=?/, "=")),
+    );
+    for (const [room, count] of [["lobby", 67], ["den", 133]] as const) {
+      const all = await log.read(room, { since: 0, limit: 1000 });
+      assertEquals(all.map(({ seq }) => seq), many(count, (i) => i + 1));
+      assertEquals(
+        all.map(({ text }) => text),
+        said.filter((one) => one.room === room).map(({ text }) => text),
+      );
+      assertEquals((await log.open(room)).seq, count);
+    }
+  });
+
   it(".append() finds a repeat of what was said in a room that was released since", async (log) => {
     await log.open("den");
     await log.append([from("a", "1", "den")]);

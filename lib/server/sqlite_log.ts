@@ -52,6 +52,11 @@ const PRUNED_AT_ONCE = 500;
 
 const encoder = new TextEncoder();
 
+/**
+ * How many messages are stored with one statement where so many are stored together: each then costs half as much.
+ */
+const ADDED_AT_ONCE = 32;
+
 /** How long the hash of a session is. */
 const SESSION_BYTES = 16;
 
@@ -71,6 +76,26 @@ interface OpenRoom {
   time: number;
 }
 
+/** How far rooms reach once what is being stored is. */
+type Ends = Map<OpenRoom, { seq: number; time: number }>;
+
+/** What becomes of messages that are stored. */
+interface Stored {
+  ends: Ends;
+  places: Place[];
+}
+
+/** A message as the table has it. */
+type Row = [
+  room: number,
+  seq: number,
+  time: number,
+  sender: string,
+  text: string,
+  action: number,
+  origin: Uint8Array | null,
+];
+
 /** The statements that are used again and again. */
 type Statements = ReturnType<typeof prepare>;
 
@@ -86,11 +111,8 @@ function prepare(db: DatabaseSync) {
     ),
     dropRoom: db.prepare("DELETE FROM rooms WHERE id = ?"),
     first: db.prepare("SELECT min(seq) AS first FROM messages WHERE room = ?"),
-    add: db.prepare(
-      `INSERT INTO messages (room, seq, time, sender, text, action, origin)
-      VALUES (?, ?, ?, ?, ?, ?, ?)
-      ON CONFLICT (origin) WHERE origin IS NOT NULL DO NOTHING`,
-    ),
+    add: db.prepare(adding(1)),
+    addMany: db.prepare(adding(ADDED_AT_ONCE)),
     place: db.prepare("SELECT seq, time FROM messages WHERE origin = ?"),
     advance: db.prepare("UPDATE rooms SET seq = ?, time = ? WHERE id = ?"),
     since: db.prepare(
@@ -121,6 +143,14 @@ function prepare(db: DatabaseSync) {
   } satisfies Record<string, StatementSync>;
 }
 
+/** SQL that stores so many messages, without those that are stored already. */
+function adding(count: number): string {
+  const rows = Array(count).fill("(?, ?, ?, ?, ?, ?, ?)").join(", ");
+  return `INSERT INTO messages (room, seq, time, sender, text, action, origin)
+    VALUES ${rows}
+    ON CONFLICT (origin) WHERE origin IS NOT NULL DO NOTHING`;
+}
+
 /** A {@linkcode Log} on disk. */
 export class SqliteLog implements Log {
   readonly #lock: DatabaseSync;
@@ -130,6 +160,8 @@ export class SqliteLog implements Log {
   #checkedAt = 0;
   readonly #sql: Statements;
   readonly #rooms = new Map<string, OpenRoom>();
+  /** The one that was asked for last, as most often: to look for a name takes a while. */
+  #last: OpenRoom | undefined;
   readonly #historyMs: number;
   readonly #now: () => number;
   #closing: Promise<void> | undefined;
@@ -204,25 +236,11 @@ export class SqliteLog implements Log {
       if (messages.length === 0) return [];
       const now = this.#now();
       this.#makeSureItIsThere(now);
+      const stored = this.#transaction(() => this.#addAll(messages, now)) ??
+        this.#transaction(() => this.#addEach(messages, now));
       // The rooms' own counters move only when everything is stored.
-      const ends = new Map<OpenRoom, { seq: number; time: number }>();
-      const places = this.#transaction(() => {
-        const places = messages.map((message) => {
-          const room = this.#opened(message.room);
-          let end = ends.get(room);
-          if (!end) {
-            end = { seq: room.seq, time: Math.max(now, room.time) };
-            ends.set(room, end);
-          }
-          return this.#add(message, room.id, end);
-        });
-        for (const [{ id, seq: before }, { seq, time }] of ends) {
-          if (seq > before) this.#sql.advance.run(seq, time, id);
-        }
-        return places;
-      });
-      for (const [room, end] of ends) Object.assign(room, end);
-      return places;
+      for (const [room, end] of stored.ends) Object.assign(room, end);
+      return stored.places;
     });
   }
 
@@ -261,6 +279,7 @@ export class SqliteLog implements Log {
       if (!open) return;
       if (open.seq === 0) this.#sql.dropRoom.run(open.id);
       this.#rooms.delete(key);
+      this.#last = undefined;
     });
   }
 
@@ -311,11 +330,13 @@ export class SqliteLog implements Log {
     this.#checkedAt = now;
   }
 
+  /** Does all of it or nothing: nothing also if `work` gives nothing. */
   #transaction<T>(work: () => T): T {
     this.#sql.begin.run();
     try {
       const result = work();
-      this.#sql.commit.run();
+      if (result === undefined) this.#db.exec("ROLLBACK");
+      else this.#sql.commit.run();
       return result;
     } catch (error) {
       try {
@@ -349,24 +370,55 @@ export class SqliteLog implements Log {
   }
 
   #opened(name: string): OpenRoom {
+    if (name === this.#last?.name) return this.#last;
     const room = this.#rooms.get(nameKey(name));
     if (!room) throw new LogError(`the room ${name} is not open`);
-    return room;
+    return this.#last = room;
   }
 
-  /** Adds a message after `end`, which moves, unless it is stored already. */
-  #add(
-    { from, text, action, origin }: NewMessage,
-    room: number,
-    end: { seq: number; time: number },
-  ): Place {
-    const { seq, time } = { seq: end.seq + 1, time: end.time };
-    const key = origin ? keyOf(origin) : null;
-    const { changes } = this.#sql.add
-      .run(room, seq, time, from, text, action ? 1 : 0, key);
-    if (changes === 0) return this.#find(key)!;
-    end.seq = seq;
-    return { seq, time, repeated: false };
+  /** Adds messages of which none is stored already; nothing, if one is. */
+  #addAll(messages: readonly NewMessage[], now: number): Stored | undefined {
+    const ends: Ends = new Map();
+    const places: Place[] = [];
+    let rows: Row[] = [];
+    for (const message of messages) {
+      const room = this.#opened(message.room);
+      const end = endOf(room, ends, now);
+      end.seq++;
+      places.push({ ...end, repeated: false });
+      rows.push(rowOf(message, room, end));
+      if (rows.length < ADDED_AT_ONCE) continue;
+      const { changes } = this.#sql.addMany.run(...rows.flat());
+      if (changes !== rows.length) return undefined;
+      rows = [];
+    }
+    for (const row of rows) {
+      if (this.#sql.add.run(...row).changes === 0) return undefined;
+    }
+    return this.#advance({ ends, places });
+  }
+
+  /** Adds messages, and finds those that are stored already. */
+  #addEach(messages: readonly NewMessage[], now: number): Stored {
+    const ends: Ends = new Map();
+    const places = messages.map((message) => {
+      const room = this.#opened(message.room);
+      const end = endOf(room, ends, now);
+      const next = { seq: end.seq + 1, time: end.time };
+      const { changes } = this.#sql.add.run(...rowOf(message, room, next));
+      if (changes === 0) return this.#find(keyOf(message.origin))!;
+      end.seq = next.seq;
+      return { ...next, repeated: false };
+    });
+    return this.#advance({ ends, places });
+  }
+
+  /** The rooms reach as far as what was added to them. */
+  #advance(stored: Stored): Stored {
+    for (const [{ id, seq: before }, { seq, time }] of stored.ends) {
+      if (seq > before) this.#sql.advance.run(seq, time, id);
+    }
+    return stored;
   }
 
   #find(key: Uint8Array | null): Place | undefined {
@@ -412,6 +464,28 @@ export class SqliteLog implements Log {
   }
 }
 
+/** How far a room reaches, what is being stored included. */
+function endOf(
+  room: OpenRoom,
+  ends: Ends,
+  now: number,
+): { seq: number; time: number } {
+  let end = ends.get(room);
+  if (!end) {
+    end = { seq: room.seq, time: Math.max(now, room.time) };
+    ends.set(room, end);
+  }
+  return end;
+}
+
+function rowOf(
+  { from, text, action, origin }: NewMessage,
+  room: OpenRoom,
+  { seq, time }: { seq: number; time: number },
+): Row {
+  return [room.id, seq, time, from, text, action ? 1 : 0, keyOf(origin)];
+}
+
 /** Which file it is: `null` if there is none, or the system does not say. */
 function inodeOf(file: string): number | null {
   try {
@@ -429,9 +503,13 @@ function turn(): Promise<void> {
 
 /**
  * By what a message is known again. What one session sends is together in the index: a hash would scatter it, and
- * cost five times as much.
+ * cost five times as much. Nothing, if it is not known again.
  */
-function keyOf({ session, id }: Origin): Uint8Array {
+function keyOf(origin: Origin): Uint8Array;
+function keyOf(origin: Origin | undefined): Uint8Array | null;
+function keyOf(origin: Origin | undefined): Uint8Array | null {
+  if (!origin) return null;
+  const { session, id } = origin;
   const name = encoder.encode(id);
   const key = new Uint8Array(SESSION_BYTES + name.length);
   key.setFromHex(session);
