@@ -96,6 +96,15 @@ Deno.test("Link.connect() says whether the password of the server is lacking or 
   const wrong = await assertRejects(() => guessing, PasswordError);
   assertEquals(wrong.wasWrong, true);
   assert(!wrong.message.includes("guess"));
+
+  // One that asks for ever is not answered for ever.
+  const again = connect(server, { password: "guess" });
+  const [deaf] = await asking(server);
+  await deaf.send(NEEDED);
+  assertEquals(
+    (await assertRejects(() => again, PasswordError)).wasWrong,
+    true,
+  );
 });
 
 Deno.test("A link ends for good if the password of the server is another one when it comes back", async () => {
