@@ -329,17 +329,18 @@ Deno.test("Only metrics.ts knows prom-client and HTTP, and nothing but server.ts
   );
 });
 
-Deno.test("Only session.ts, listen.ts, pulse.ts, metrics.ts and the client's three files for them touch sockets", async () => {
+Deno.test("Only session.ts, listen.ts, entrance.ts, encryption.ts, pulse.ts, metrics.ts and the client's three files for them touch sockets", async () => {
   const sockets =
     /Deno\.(listen|connect|serve|Conn|TcpConn|TlsConn|Listener|TcpListener)|node:(net|tls|https?)/;
   assertEquals(await filesWith(sockets), [
     "lib/client/node_socket.ts",
     "lib/client/secure.ts",
     "lib/client/socket.ts",
+    "lib/server/encryption.ts",
+    "lib/server/entrance.ts",
     "lib/server/listen.ts",
     "lib/server/metrics.ts",
     "lib/server/pulse.ts",
-    "lib/server/session.ts",
   ]);
 });
 

@@ -411,9 +411,17 @@ Deno.test("/healthz says 200, and 503 from the beginning of the end to the last 
     assertEquals(response.headers.get("content-type"), "application/json");
     return [response.status, await response.json()];
   };
-  assertEquals(await health(), [200, { status: "ok", version: VERSION }]);
+  assertEquals(await health(), [200, {
+    status: "ok",
+    version: VERSION,
+    warnings: [],
+  }]);
   const stopped = room.server.stop();
-  const stopping = [503, { status: "stopping", version: VERSION }];
+  const stopping = [503, {
+    status: "stopping",
+    version: VERSION,
+    warnings: [],
+  }];
   assertEquals(await health(), stopping);
   assertEquals((await endpoint.scrape()).get("chat_members"), 0);
   await ann.rest();

@@ -495,6 +495,8 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
     confirmMs,
     firstLineMs,
     partingMs,
+    handshakeMs: ____handshake,
+    lookCertificateMs: ____certificate,
     acceptPauseMs: _,
     acceptQuietMs: __,
     lookMs: ___,

@@ -299,7 +299,7 @@ testUnless(
     await using server = serverProgram("--port", "0");
     const port = await listening(server);
     assertEquals(await reload(server), [
-      "info there is nothing to read again: no --config, no --motd, no --password-file",
+      "info there is nothing to read again: no --config, no --motd, no --password-file, no --tls-cert",
     ]);
     using ann = await Visitor.connect(port);
     await ann.enter("ann");
@@ -340,6 +340,7 @@ Deno.test("Reloading.again() reads the settings once what was read before is app
     greet: () => void happened.push("greets"),
     appoint: () => void happened.push("appoints"),
     guard: () => void happened.push("guards"),
+    renew: () => Promise.resolve(),
   });
   happened.length = 0;
   await Promise.all([reloading.again(), reloading.again()]);
@@ -365,6 +366,7 @@ testUnless(
       greet() {},
       appoint() {},
       guard() {},
+      renew: () => Promise.resolve(),
     }, 50);
     // Nobody ever writes to it.
     await Deno.remove(files.config);

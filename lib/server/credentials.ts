@@ -3,7 +3,7 @@
  * when they are looked at.
  */
 
-import { createPrivateKey, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { describe } from "../fault.ts";
 
 /** A certificate, with those that vouch for it behind it, and the key to it, both in PEM. */
@@ -27,36 +27,26 @@ export class CredentialsError extends Error {
 const PATIENCE_MS = 10_000;
 
 /**
- * Reads them.
+ * Reads them. Whether one belongs to the other is known to whoever shows them.
  *
- * @throws {CredentialsError} a file cannot be read, or is not what it should be, or the key is for something else
+ * @throws {CredentialsError} a file cannot be read, or is not what it should be
  */
 export async function readCredentials(
   files: CredentialFiles,
 ): Promise<Credentials> {
-  const credentials = {
-    cert: await read("the certificate", files.cert),
-    key: await read("the key", files.key),
-  };
-  const certificate = parsed("the certificate", files.cert, () => {
-    if (!/-----BEGIN CERTIFICATE-----/.test(credentials.cert)) throw notPem();
-    return new X509Certificate(credentials.cert);
+  const cert = await read("the certificate", files.cert);
+  const key = await read("the key", files.key);
+  judge("the certificate", files.cert, () => {
+    if (!/-----BEGIN CERTIFICATE-----/.test(cert)) throw notPem();
+    new X509Certificate(cert);
   });
-  const key = parsed("the key", files.key, () => {
-    if (/-----BEGIN ENCRYPTED |^Proc-Type: 4,/m.test(credentials.key)) {
+  judge("the key", files.key, () => {
+    if (/-----BEGIN ENCRYPTED |^Proc-Type: 4,/m.test(key)) {
       throw new Error("it is encrypted, and nobody is there to be asked");
     }
-    if (!/-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/.test(credentials.key)) {
-      throw notPem();
-    }
-    return createPrivateKey(credentials.key);
+    if (!/-----BEGIN ([A-Z]+ )?PRIVATE KEY-----/.test(key)) throw notPem();
   });
-  if (!certificate.checkPrivateKey(key)) {
-    throw new CredentialsError(
-      `the key in ${files.key} is not the one to the certificate in ${files.cert}`,
-    );
-  }
-  return credentials;
+  return { cert, key };
 }
 
 /** What is wrong with a certificate today, if something is; whoever is shown it then refuses it. */
@@ -86,9 +76,9 @@ async function read(what: string, file: string): Promise<string> {
   }
 }
 
-function parsed<T>(what: string, file: string, parse: () => T): T {
+function judge(what: string, file: string, work: () => void): void {
   try {
-    return parse();
+    work();
   } catch (error) {
     throw new CredentialsError(
       `${what} ${file} will not do: ${describe(error)}`,

@@ -85,6 +85,10 @@ export interface Limits {
   maxRegistrations: number;
   /** For how long a name counts that was registered, in ms. Default 3,600,000. */
   registrationsMs: number;
+  /** How long a handshake may take, in ms. Default 20,000. */
+  handshakeMs: number;
+  /** How often it is looked whether the certificate was renewed, in ms. Default 5,000. */
+  lookCertificateMs: number;
   /** How long a parting connection has to take what is left for it, in ms. Default 2,000. */
   partingMs: number;
   /** How long to wait when no connection can be accepted, in ms. Default 200. */
@@ -128,6 +132,8 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   maxAccounts: 100_000,
   maxRegistrations: 5,
   registrationsMs: 3_600_000,
+  handshakeMs: 20_000,
+  lookCertificateMs: 5000,
   partingMs: 2000,
   acceptPauseMs: 200,
   acceptQuietMs: 60_000,
@@ -151,6 +157,8 @@ export type SetLimits = Omit<
   | "maxAccounts"
   | "maxRegistrations"
   | "registrationsMs"
+  | "handshakeMs"
+  | "lookCertificateMs"
   | "partingMs"
   | "maxRefusing"
   | "lookMs"

@@ -1,6 +1,6 @@
 /**
- * The listening socket and the accept loop: every connection becomes a session. Owns the set of sessions, so
- * that stopping can end them all.
+ * A room that listens, with TLS or without or both: every connection becomes a session, once there is room for it and
+ * its handshake is done. Owns the set of sessions, so that stopping can end them all.
  */
 
 import { getLogger } from "@logtape/logtape";
@@ -9,9 +9,18 @@ import { describe } from "../fault.ts";
 import { VERSION } from "../version.ts";
 import { render } from "../wire/text.ts";
 import { type Accounts, MemoryAccounts } from "./accounts.ts";
-import { Admission, isLoopback, type TurnedAway } from "./admission.ts";
-import { addressOf, bind } from "./bind.ts";
+import {
+  Admission,
+  isLoopback,
+  type Network,
+  type TurnedAway,
+} from "./admission.ts";
+import { addressOf } from "./bind.ts";
+import { type CredentialFiles, readCredentials } from "./credentials.ts";
+import { type Conn, Encryption, NotTls } from "./encryption.ts";
+import { Entrance } from "./entrance.ts";
 import { Entry, type EntryPassword } from "./entry.ts";
+import { warningsOf } from "./exposure.ts";
 import { type Greeting, Hub } from "./hub.ts";
 import { openOwnership } from "./logins.ts";
 import { type Log, MemoryLog } from "./log.ts";
@@ -20,6 +29,7 @@ import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import type { Cost } from "./passwords.ts";
 import { Turns } from "./turns.ts";
 import { Pulse } from "./pulse.ts";
+import { Renewal } from "./renewal.ts";
 import { Session, type Surroundings } from "./session.ts";
 import type { Dialect, Tally } from "./tally.ts";
 import { Tries } from "./tries.ts";
@@ -36,14 +46,39 @@ export interface Census {
   members: number;
 }
 
+/** Where and how to listen with TLS. */
+export interface TlsOptions {
+  /** 0 takes a free one. */
+  port: number;
+  files: CredentialFiles;
+}
+
+/** How to listen. At least one of `port` and `tls` is said. */
+export interface ListenOptions {
+  host: string;
+  /** The port without TLS, if there is to be one; 0 takes a free one. */
+  port?: number;
+  tls?: TlsOptions;
+}
+
+/** Where a connection comes from. */
+interface Origin {
+  address: string;
+  host: string;
+  network: Network;
+}
+
+/** What a server speaks TLS with. */
+interface Tls {
+  entrance: Entrance;
+  encryption: Encryption;
+  renewal: Renewal;
+}
+
 /** A room that listens. */
 export class ChatServer {
-  /** Where it listens, as `127.0.0.1:5000` or `[::1]:5000`. */
-  readonly address: string;
-  /** The port it listens on. */
-  readonly port: number;
-
-  readonly #listener: Deno.TcpListener;
+  readonly #plain: Entrance | undefined;
+  readonly #tls: Tls | undefined;
   readonly #pulse: Pulse | undefined;
   readonly #limits: Limits;
   readonly #greeting: Greeting;
@@ -52,34 +87,31 @@ export class ChatServer {
   readonly #surroundings: Surroundings;
   readonly #sessions = new Set<Session>();
   readonly #admission: Admission;
+  /** Those of whose handshake nothing is known yet, and until when. */
+  readonly #handshakes = new Map<Deno.TcpConn, Promise<void>>();
   /** Those who are being told that they cannot come in. */
   readonly #refusing = new Set<Promise<void>>();
   readonly #looking: ReturnType<typeof setInterval>;
-  readonly #accepting: Promise<void>;
+  readonly #accepting: Promise<unknown>;
   #stopping: Promise<void> | undefined;
   /** Called when the last session has gone. */
   #onEmpty: (() => void) | undefined;
 
-  private constructor({
-    listener,
-    pulse,
-    greeting,
-    limits,
-    turns,
-    tries,
-    hub,
-    password,
-  }: {
-    listener: Deno.TcpListener;
-    pulse: Pulse | undefined;
-    greeting: Greeting;
-    limits: Limits;
-    turns: Turns;
-    tries: Tries;
-    hub: Hub;
-    password: EntryPassword | undefined;
-  }) {
-    this.#listener = listener;
+  private constructor(
+    { plain, tls, pulse, greeting, limits, turns, tries, hub, password }: {
+      plain: Entrance | undefined;
+      tls: Tls | undefined;
+      pulse: Pulse | undefined;
+      greeting: Greeting;
+      limits: Limits;
+      turns: Turns;
+      tries: Tries;
+      hub: Hub;
+      password: EntryPassword | undefined;
+    },
+  ) {
+    this.#plain = plain;
+    this.#tls = tls;
     this.#pulse = pulse;
     this.#limits = limits;
     this.#greeting = greeting;
@@ -89,27 +121,34 @@ export class ChatServer {
     const entry = new Entry(tries, password);
     this.#surroundings = { hub, turns, limits, entry, onGone };
     this.#admission = new Admission(limits);
-    this.address = formatAddress(addressOf(listener.addr));
-    this.port = listener.addr.port;
     this.#warn();
     this.#looking = setInterval(() => this.#look(), limits.lookMs);
-    this.#accepting = this.#accept();
+    this.#accepting = Promise.all([
+      plain?.accept(limits, (conn) => this.#welcome(conn)),
+      tls?.entrance.accept(
+        limits,
+        (conn) => this.#welcome(conn, tls.encryption),
+      ),
+    ]);
+    // The other one is what stdout names.
+    if (plain && tls) {
+      log.info("listening with TLS", { address: tls.entrance.address });
+    }
   }
 
   /**
    * Listens, and accepts connections until {@linkcode stop}.
    *
-   * @param options where to listen (port 0 takes a free one), the message of the day, line by line, the password
-   * without which nobody comes in, and what the rooms' messages, the registered names, and what operators order, are
-   * stored in: memory, if nothing is said. All of these are the caller's to close, once the server has stopped. And
-   * what it costs to check a member's password, if it is not the usual.
+   * @param options where and how to listen, the message of the day, line by line, the password without which nobody
+   * comes in, and what the rooms' messages, the registered names, and what operators order, are stored in: memory, if
+   * nothing is said. All of these are the caller's to close, once the server has stopped. And what it costs to check a
+   * member's password, if it is not the usual.
    * @throws {BindError}
+   * @throws {CredentialsError}
    * @throws {LogError}
    */
   static async start(
-    options: {
-      host: string;
-      port: number;
+    options: ListenOptions & {
       log?: Log;
       accounts?: Accounts;
       passwordCost?: Cost;
@@ -119,9 +158,12 @@ export class ChatServer {
     } & OperatingOptions,
   ): Promise<ChatServer> {
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
-    const listener = bind(options, (where) => Deno.listen(where));
-    const pulse = await Pulse.open();
+    const opened = new Opened();
     try {
+      const { host, port } = options;
+      const tls = options.tls && await opened.tls(host, options.tls, limits);
+      const plain = port === undefined ? undefined : opened.plain(host, port);
+      const pulse = await opened.pulse();
       const turns = new Turns(pulse && ((go) => pulse.wait(go)));
       const log = options.log ?? new MemoryLog();
       const greeting = {
@@ -142,14 +184,40 @@ export class ChatServer {
       });
       warnOfLoss(options);
       const { password } = options;
-      return new ChatServer({
-        ...{ listener, pulse, greeting, limits, turns, tries, hub, password },
-      });
+      const parts = { plain, tls, pulse, greeting, limits, turns, tries };
+      return new ChatServer({ ...parts, hub, password });
     } catch (error) {
-      listener.close();
-      await pulse?.close();
+      await opened.close();
       throw error;
     }
+  }
+
+  get #first(): Entrance {
+    return (this.#plain ?? this.#tls?.entrance)!;
+  }
+
+  /** Where it listens, without TLS if it does so at all, as `127.0.0.1:5000` or `[::1]:5000`. */
+  get address(): string {
+    return this.#first.address;
+  }
+
+  /** The port of that. */
+  get port(): number {
+    return this.#first.at.port;
+  }
+
+  /** The port it listens on with TLS, if it does. */
+  get tlsPort(): number | undefined {
+    return this.#tls?.entrance.at.port;
+  }
+
+  /** What its operator should change, in a sentence each. */
+  get warnings(): string[] {
+    const fault = this.#tls?.renewal.fault;
+    return [
+      ...this.#exposure,
+      ...(fault ? [`nobody should trust the certificate: ${fault}`] : []),
+    ];
   }
 
   /** How many connections there are, those that are ending included. */
@@ -178,6 +246,11 @@ export class ChatServer {
     return { connections, waitingBytes, ...this.#hub.count };
   }
 
+  /** Looks whether there is another certificate; the log says so. */
+  async renew(): Promise<void> {
+    await this.#tls?.renewal.look();
+  }
+
   /** Changes limits, for those who are here already, too: at the latest from the next line that they say. */
   limit(limits: Partial<Limits>): void {
     Object.assign(this.#limits, limits);
@@ -198,16 +271,22 @@ export class ChatServer {
     const { entry } = this.#surroundings;
     const wasGuarded = entry.isGuarded;
     entry.guard(password);
-    if (wasGuarded) this.#warn();
+    if (wasGuarded !== entry.isGuarded) this.#warn();
   }
 
   #warn(): void {
-    if (this.#surroundings.entry.isGuarded) return;
-    if (isLoopback(this.#listener.addr.hostname)) return;
-    log.warn(
-      "anybody who reaches this machine can join: there is no password and no encryption",
-      { address: this.address },
-    );
+    for (const warning of this.#exposure) {
+      log.warn(warning, { address: this.address });
+    }
+  }
+
+  get #exposure(): string[] {
+    const plain = this.#plain;
+    return warningsOf({
+      isPlainPublic: plain !== undefined && !isLoopback(plain.at.host),
+      hasTls: this.#tls !== undefined,
+      hasPassword: this.#surroundings.entry.isGuarded,
+    });
   }
 
   /** Accepts nobody more, tells everyone, and resolves when every connection is closed: soon. */
@@ -216,9 +295,12 @@ export class ChatServer {
   }
 
   async #stop(): Promise<void> {
-    this.#listener.close();
+    this.#plain?.close();
+    this.#tls?.entrance.close();
     clearInterval(this.#looking);
     await this.#accepting;
+    for (const conn of this.#handshakes.keys()) close(conn);
+    await Promise.all(this.#handshakes.values());
     this.#hub.dismiss();
     const why = "the server is stopping";
     for (const session of this.#sessions) {
@@ -230,43 +312,22 @@ export class ChatServer {
     await Promise.all(this.#refusing);
     // What was said last is stored, also if nobody is left to hear it.
     await this.#turns.ended();
+    await this.#tls?.renewal.close();
+    await this.#tls?.encryption.close();
     await this.#pulse?.close();
   }
 
-  async #accept(): Promise<void> {
-    let failedAt = -Infinity;
-    let isFailing = false;
-    while (!this.#stopping) {
-      try {
-        const conn = await this.#listener.accept();
-        if (isFailing) log.info("connections are accepted again");
-        isFailing = false;
-        this.#welcome(conn);
-      } catch (error) {
-        if (this.#stopping) return;
-        // Who resets a connection before it is accepted is gone; the next one may be waiting already.
-        if (isGone(error)) continue;
-        // Out of file descriptors, most likely.
-        // Those who are here go on; who comes waits in the queue of the system.
-        const now = performance.now();
-        if (now - failedAt > this.#limits.acceptQuietMs) {
-          log.error("cannot accept connections", { reason: describe(error) });
-          isFailing = true;
-        }
-        failedAt = now;
-        await pause(this.#limits.acceptPauseMs);
-      }
-    }
-  }
-
-  #welcome(conn: Deno.TcpConn): void {
+  #welcome(conn: Deno.TcpConn, encryption?: Encryption): void {
     const remote = addressOf(conn.remoteAddr);
     const reason = this.#hub.bannedFrom(remote.host);
     if (reason !== undefined) {
-      return this.#turnAway(conn, remote, { drop: "banned", reason });
+      const banned = { drop: "banned", reason } as const;
+      return this.#turnAway(conn, remote, banned, encryption);
     }
     const network = this.#admission.admit(remote.host);
-    if ("drop" in network) return this.#turnAway(conn, remote, network);
+    if ("drop" in network) {
+      return this.#turnAway(conn, remote, network, encryption);
+    }
     try {
       // A line is sent whole, so there is nothing to wait for; and who vanished is found out some day.
       conn.setNoDelay(true);
@@ -274,7 +335,52 @@ export class ChatServer {
     } catch {
       // Reset before it was accepted: the session finds out when it reads.
     }
-    const from = { address: formatAddress(remote), network };
+    const { host } = remote;
+    const from = { address: formatAddress(remote), host, network };
+    if (!encryption) return this.#begin(conn, from);
+    const shaken = this.#shakeHands(conn, from, encryption).finally(() =>
+      this.#handshakes.delete(conn)
+    );
+    this.#handshakes.set(conn, shaken);
+  }
+
+  /** Lets in whoever speaks TLS. */
+  async #shakeHands(
+    conn: Deno.TcpConn,
+    from: Origin,
+    encryption: Encryption,
+  ): Promise<void> {
+    const { handshakeMs } = this.#limits;
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      close(conn);
+    }, handshakeMs);
+    try {
+      const encrypted = await encryption.accept(conn);
+      const banned = this.#hub.bannedFrom(from.host);
+      if (banned !== undefined) {
+        close(encrypted);
+        throw new Error(banned);
+      }
+      this.tally.encrypted++;
+      this.#begin(encrypted, from);
+    } catch (error) {
+      const why = isLate
+        ? `not within ${handshakeMs / 1000} s`
+        : describe(error);
+      log.info("no TLS handshake", { address: from.address, why });
+      this.tally.drop("handshake");
+      if (error instanceof NotTls) {
+        this.#say(conn, "there is only TLS at this port");
+      } else close(conn);
+      this.#admission.leave(from.network);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #begin(conn: Conn, from: Origin): void {
     const session = new Session(conn, from, this.#surroundings);
     this.#sessions.add(session);
     void session.run();
@@ -291,11 +397,19 @@ export class ChatServer {
     conn: Deno.TcpConn,
     remote: Address,
     { reason, drop }: TurnedAway,
+    encryption?: Encryption,
   ): void {
     this.tally.drop(drop);
     log.info("refused", { address: formatAddress(remote), why: reason });
+    this.#say(conn, reason, encryption);
+  }
+
+  /** The last words to somebody who is not let in. */
+  #say(conn: Deno.TcpConn, reason: string, encryption?: Encryption): void {
     const waits = this.#refusing.size < this.#limits.maxRefusing;
-    const told = this.#sayBye(conn, reason, waits).finally(() =>
+    // A handshake is too much for many.
+    if (encryption && !waits) return close(conn);
+    const told = this.#sayBye(conn, reason, waits, encryption).finally(() =>
       this.#refusing.delete(told)
     );
     this.#refusing.add(told);
@@ -310,23 +424,23 @@ export class ChatServer {
     conn: Deno.TcpConn,
     reason: string,
     waits: boolean,
+    encryption?: Encryption,
   ): Promise<void> {
-    const timer = setTimeout(() => conn.close(), this.#limits.partingMs);
+    const timer = setTimeout(() => close(conn), this.#limits.partingMs);
+    let to: Conn = conn;
     try {
+      if (encryption) to = await encryption.accept(conn);
       const farewell = render({ type: "bye", reason });
-      await conn.write(new TextEncoder().encode(farewell));
-      await conn.closeWrite();
+      await to.write(new TextEncoder().encode(farewell));
+      await to.closeWrite();
       const buffer = new Uint8Array(2048);
-      while (waits && await conn.read(buffer) !== null);
+      while (waits && await to.read(buffer) !== null);
     } catch {
       // They are gone, or do not go.
     }
     clearTimeout(timer);
-    try {
-      conn.close();
-    } catch {
-      // Closed already.
-    }
+    close(conn);
+    close(to);
   }
 
   #look(): void {
@@ -341,14 +455,48 @@ function warnOfLoss({ operators = [], orders }: OperatingOptions): void {
   log.warn("bans, mutes and topics end with the server: there is no --data");
 }
 
-/** Whether a connection ended before it was accepted. */
-function isGone(error: unknown): boolean {
-  const { ConnectionAborted, ConnectionReset, NotConnected } = Deno.errors;
-  return [ConnectionAborted, ConnectionReset, NotConnected].some((gone) =>
-    error instanceof gone
-  );
+/** What a server has opened while it starts, to be closed if it cannot. */
+class Opened {
+  readonly #closings: (() => unknown)[] = [];
+
+  plain(host: string, port: number): Entrance {
+    const entrance = new Entrance({ host, port });
+    this.#closings.push(() => entrance.close());
+    return entrance;
+  }
+
+  /** @throws {CredentialsError} */
+  async tls(
+    host: string,
+    { port, files }: TlsOptions,
+    limits: Limits,
+  ): Promise<Tls> {
+    const credentials = await readCredentials(files);
+    const encryption = new Encryption(credentials);
+    this.#closings.push(() => encryption.close());
+    const entrance = new Entrance({ host, port });
+    this.#closings.push(() => entrance.close());
+    const everyMs = limits.lookCertificateMs;
+    const renewal = new Renewal(files, credentials, encryption, everyMs);
+    this.#closings.push(() => renewal.close());
+    return { entrance, encryption, renewal };
+  }
+
+  async pulse(): Promise<Pulse | undefined> {
+    const pulse = await Pulse.open();
+    this.#closings.push(() => pulse?.close());
+    return pulse;
+  }
+
+  async close(): Promise<void> {
+    for (const close of this.#closings.reverse()) await close();
+  }
 }
 
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
+function close(conn: Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed already.
+  }
 }

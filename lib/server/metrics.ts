@@ -194,6 +194,11 @@ function readingsOf(tally: Tally): Reading[] {
       read: () => tally.sessions,
     },
     {
+      name: "chat_tls_connections_opened_total",
+      help: "Those of them that are encrypted",
+      read: () => tally.encrypted,
+    },
+    {
       name: "chat_drops_total",
       help: "Connections that the server has ended or not let in",
       label: "reason",
@@ -303,9 +308,9 @@ function answer(
   return pathname === "/metrics" ? scrape() : health(server);
 }
 
-function health({ isStopping }: ChatServer): Response {
+function health({ isStopping, warnings }: ChatServer): Response {
   const status = isStopping ? "stopping" : "ok";
-  return Response.json({ status, version: VERSION }, {
+  return Response.json({ status, version: VERSION, warnings }, {
     status: isStopping ? 503 : 200,
   });
 }

@@ -27,8 +27,10 @@ import { checkLimits, LIMITS, limitsOf, type SetLimits } from "./limits.ts";
 /** What is set. */
 export interface ServerOptions {
   host: string;
-  /** 0 takes a free one. */
-  port: number;
+  /** 0 takes a free one; if it is not said, there is none without TLS. */
+  port?: number;
+  /** Where and with what TLS is spoken; if it is not said, nowhere. */
+  tls?: { port: number; files: { cert: string; key: string } };
   /** The folder in which the rooms' messages are kept; empty to keep them in memory. */
   data: string;
   /** How long messages are kept on disk, in days; 0 keeps all. */
@@ -82,7 +84,27 @@ export const SETTINGS = {
     argument: "PORT",
     default: "5000",
     help: "port to listen on; 0 takes a free one",
-    read: port(0),
+    read: (value) => value === "off" ? value : port(0)(value),
+  },
+  "tls-port": {
+    argument: "PORT",
+    default: "",
+    help:
+      "port to listen on with TLS, also with --port off, which leaves only this one (default: none)",
+    read: (value) => value === "" ? value : port(0)(value),
+  },
+  "tls-cert": {
+    argument: "FILE",
+    default: "",
+    help:
+      "the certificate for TLS in PEM, looked at again while the server runs (default: none)",
+    read: text,
+  },
+  "tls-key": {
+    argument: "FILE",
+    default: "",
+    help: "the key to it in PEM (default: none)",
+    read: text,
   },
   data: {
     short: "d",
@@ -185,15 +207,41 @@ chat-server cert DIR makes a certificate to try TLS with.`,
 export function serverSettings(sources: readonly Source[]): Settings {
   const settings = valuesOf(SETTINGS, sources);
   checkLimits(settings, sources);
+  checkTls(settings);
   return settings;
+}
+
+/** @throws {UsageError} something is missing to listen with TLS, or to listen at all */
+function checkTls(settings: Settings): void {
+  const plain = settings.port;
+  const tls = settings["tls-port"];
+  const files = ["tls-cert", "tls-key"] as const;
+  if (tls === "") {
+    const said = files.find((name) => settings[name] !== "");
+    if (said) {
+      throw new UsageError(`${said} is good for nothing without tls-port`);
+    }
+    if (plain === "off") {
+      throw new UsageError("port off needs tls-port, or nobody can connect");
+    }
+    return;
+  }
+  const missing = files.find((name) => settings[name] === "");
+  if (missing) throw new UsageError(`tls-port needs ${missing} as well`);
+  if (tls !== 0 && tls === plain) {
+    throw new UsageError(`port and tls-port cannot both be ${tls}`);
+  }
 }
 
 /** What is set, in the words of those who heed it. */
 export function serverOptions(settings: Settings): Readonly<ServerOptions> {
   const { host, port, data, log, motd, metrics } = settings;
+  const tlsPort = settings["tls-port"];
+  const files = { cert: settings["tls-cert"], key: settings["tls-key"] };
   return Object.freeze({
     host,
-    port,
+    ...(port !== "off" && { port }),
+    ...(tlsPort !== "" && { tls: { port: tlsPort, files } }),
     data,
     log,
     motd,

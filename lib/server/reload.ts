@@ -19,6 +19,8 @@ export interface Changeable {
   greet(motd: readonly string[]): void;
   appoint(operators: readonly string[]): void;
   guard(password: EntryPassword | undefined): void;
+  /** Looks whether there is another certificate. Never throws: the log says so. */
+  renew(): Promise<void>;
 }
 
 /** How long files may take to be read, in ms: one on a machine that is gone, or a pipe, may take for ever. */
@@ -63,9 +65,10 @@ export class Reloading {
   async #reload(): Promise<void> {
     if (!this.#told.isInFiles) {
       return log.info(
-        "there is nothing to read again: no --config, no --motd, no --password-file",
+        "there is nothing to read again: no --config, no --motd, no --password-file, no --tls-cert",
       );
     }
+    await this.#server.renew();
     try {
       this.#apply(await this.#read());
     } catch (error) {

@@ -10,6 +10,7 @@ import { LineReader, REFUSE_TIMING_MARK } from "../lines.ts";
 import { PEACEFUL } from "../message.ts";
 import type { Network } from "./admission.ts";
 import { Dialogue, type Ending, foreign } from "./dialogue.ts";
+import type { Conn } from "./encryption.ts";
 import type { Entry } from "./entry.ts";
 import { type Doorway, Gate } from "./gate.ts";
 import type { Hub } from "./hub.ts";
@@ -46,7 +47,7 @@ export class Session implements Doorway, OutboxOwner {
   /** What counts as one with it. */
   readonly network: Network;
   readonly outbox: Outbox;
-  readonly #conn: Deno.Conn;
+  readonly #conn: Conn;
   readonly #surroundings: Surroundings;
   readonly #lines: LineReader;
   #dialogue: Dialogue | Gate;
@@ -71,7 +72,7 @@ export class Session implements Doorway, OutboxOwner {
    * @param from the address from which it comes, and what counts as one with it
    */
   constructor(
-    conn: Deno.Conn,
+    conn: Conn,
     { address, network }: { address: string; network: Network },
     surroundings: Surroundings,
   ) {

@@ -57,7 +57,8 @@ export async function readSettings(commandLine: Source): Promise<Told> {
       ? await readPassword(settings, sources)
       : passwordOf(variable, PASSWORD_VARIABLE),
     exposed: await isExposed(passwordFile) ? passwordFile : undefined,
-    isInFiles: config !== "" || settings.motd !== "" || passwordFile !== "",
+    isInFiles: [config, settings.motd, passwordFile, settings["tls-cert"]]
+      .some((file) => file !== ""),
   };
 }
 

@@ -20,12 +20,15 @@ export type Drop =
   | "address-full"
   | "banned"
   | "kicked"
+  | "handshake"
   | "fault";
 
 /** What has been counted since the server was started. */
 export class Tally {
   /** How many connections have become sessions. */
   sessions = 0;
+  /** How many of them speak TLS. */
+  encrypted = 0;
   /** How many bytes sessions have read. */
   bytesRead = 0;
   /** How many bytes their sockets have taken. */
@@ -47,6 +50,7 @@ export class Tally {
     "address-full": 0,
     "banned": 0,
     "kicked": 0,
+    "handshake": 0,
     "fault": 0,
   };
   /** Told with each write how long, in ms, it was since the first of its messages was said; if anybody asks. */
