@@ -15,7 +15,10 @@ import {
 import { SqliteAccounts } from "../lib/server/sqlite_accounts.ts";
 import { SqliteLog } from "../lib/server/sqlite_log.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
+import { EntryPassword } from "../lib/server/entry.ts";
+import type { Limits } from "../lib/server/limits.ts";
 import {
+  Bot,
   CHEAP,
   listening,
   noSmallDisk,
@@ -497,3 +500,124 @@ testUnless(
     }
   },
 );
+
+Deno.test("Whoever logs in with their first line is never seen as a guest", async () => {
+  await using room = await Room.open();
+  using ann = await room.enter("ann");
+  await ann.send(`/register ${SECRET}\n/nick other\n`);
+  await ann.heard();
+  using bob = await room.connect();
+  await bob.send(`/login Ann ${SECRET}\n`);
+  await bob.until(/^-- welcome, you are Ann;/);
+  await bob.until(/^-- you are logged in as Ann/);
+  assertEquals(await ann.heard(), ["[Ann] entered room"]);
+  using carl = await room.connect();
+  await carl.send(`/login ann ${OTHER}\n`);
+  await carl.until(/^-- welcome, you are guest1;/);
+  await carl.until(/^-- refused \(wrong name or password\): \/login$/);
+});
+
+/** A room that knows only registered names, of which `ann` is one. */
+async function onlyRegistered(
+  options: { password?: EntryPassword } = {},
+  limits: Partial<Limits> = {},
+): Promise<Room> {
+  const accounts = new MemoryAccounts();
+  const hash = await new Passwords({ maxChecks: 9 }, CHEAP).hash(SECRET);
+  await accounts.add({ name: "ann", hash });
+  const all = { registeredOnly: true, ...limits };
+  return await Room.open(all, new MemoryLog(), { accounts, ...options });
+}
+
+const ASKED =
+  "-- this server knows only registered names: /login NAME PASSWORD";
+
+Deno.test("Where only registered names are known, people log in before anything else", async () => {
+  await using room = await onlyRegistered();
+  using bob = await room.connect();
+  await bob.send(`hi\n/nick bob\n/register ${SECRET}\n`);
+  for (let i = 0; i < 4; i++) assertEquals(await bob.line(), ASKED);
+  await bob.send(`/login ann ${OTHER}\n/login ann\n`);
+  assertEquals(
+    await bob.line(),
+    "-- refused (wrong name or password): /login",
+  );
+  assertEquals(
+    await bob.line(),
+    "-- refused (usage: /login NAME PASSWORD): /login",
+  );
+  assertEquals(room.server.census().members, 0);
+  // What comes while it is checked is heeded afterwards.
+  await bob.send(`/login ann ${SECRET}\n/who\n`);
+  await bob.until(/^-- welcome, you are ann; nobody else is here/);
+  await bob.until(/^-- you are logged in as ann/);
+  await bob.until(/^-- 1 here: ann/);
+  using carl = await room.connect();
+  await carl.send("/quit\n");
+  await carl.until(/^-- bye: you quit/);
+});
+
+Deno.test("Where only registered names are known, three wrong passwords end a connection", async () => {
+  await using room = await onlyRegistered({}, { maxTries: 10 });
+  using bob = await room.connect();
+  await bob.send(`/login ann 1\n/login bob 2\n/login ann 3\n/who\n`);
+  assertEquals((await bob.rest()).slice(-2), [
+    "-- refused (wrong name or password): /login",
+    "-- bye: too many wrong passwords",
+  ]);
+});
+
+Deno.test("Where only registered names are known, a hello logs in, or is said again, and a session that goes on needs no password", async () => {
+  await using room = await onlyRegistered();
+  using bot = new Bot(await room.connect());
+  const session = "0".repeat(32);
+  const hello = { type: "hello", v: 1, name: "ann", session };
+  for (const login of [{}, { login: OTHER }]) {
+    await bot.send({ ...hello, ...login });
+  }
+  await bot.send({ ...hello, login: SECRET });
+  assertEquals(
+    (await bot.until("welcome")).map(({ type, code, name }) => [
+      type,
+      code ?? name,
+    ]),
+    [
+      ["error", "not-registered"],
+      ["error", "login-wrong"],
+      ["welcome", "ann"],
+    ],
+  );
+  using back = new Bot(await room.connect());
+  await back.send(hello);
+  assertEquals((await back.until("welcome")).at(-1)?.["name"], "ann");
+  // Whoever is not logged in proves nothing by a session.
+  await back.send({ type: "unregister" });
+  await back.until("done");
+  using stranger = new Bot(await room.connect());
+  await stranger.send(hello);
+  assertEquals(
+    (await stranger.until("error")).at(-1)?.["code"],
+    "not-registered",
+  );
+});
+
+Deno.test("The password of the server is asked for first, then a login, and whoever is here when that begins stays", async () => {
+  const password = new EntryPassword("sesame");
+  await using room = await onlyRegistered({ password }, {
+    registeredOnly: false,
+  });
+  using old = new Bot(await room.connect());
+  await old.hello({ name: "old", password: "sesame" });
+  room.server.limit({ registeredOnly: true });
+  using bob = await room.connect();
+  await bob.send("sesame\n");
+  assertEquals(await bob.line(), "-- password?");
+  assertEquals(await bob.line(), ASKED);
+  await bob.send(`/login ann ${SECRET}\n`);
+  await bob.until(/^-- welcome, you are ann; 1 other is here/);
+  using bot = new Bot(await room.connect());
+  await bot.hello({ name: "ann", password: "sesame", login: SECRET });
+  await bob.until(/^-- bye: this name goes on in another connection/);
+  await old.send({ type: "who", room: "lobby" });
+  assertEquals((await old.until("members")).at(-1)?.["count"], 2);
+});

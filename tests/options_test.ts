@@ -130,6 +130,7 @@ Deno.test("The limits are those of the design", () => {
     entryMs: 60_000,
     wrongPasswordMs: 1000,
     maxWrongPasswords: 3,
+    registeredOnly: false,
     maxChecks: 100,
     maxAccounts: 100_000,
     maxRegistrations: 5,
@@ -278,6 +279,7 @@ Deno.test("--help says of every limit what it is by default, and why there is on
       ["max-connections", "each takes memory and a file descriptor", 10000],
       ["max-per-address", "nobody takes all places", 32],
       ["limit-loopback", "for a proxy on it; scripts at home are spared", ""],
+      ["registered-only", "whoever is here stays", ""],
       ["max-tries", "nobody guesses, not even from this machine", 3],
       ["ping", "whether it is still there", 30],
       ["silence", "the dead keep no names", 75],
@@ -313,6 +315,7 @@ Deno.test("serverOptions() sets every limit that has a flag", () => {
   const options = serverOptions([
     ...Object.entries(args).map(([name, value]) => `--${name}=${value}`),
     "--limit-loopback",
+    "--registered-only",
   ]);
   assert("limits" in options);
   assertEquals(options.limits, {
@@ -324,6 +327,7 @@ Deno.test("serverOptions() sets every limit that has a flag", () => {
     maxConnections: 5,
     maxPerAddress: 6,
     limitLoopback: true,
+    registeredOnly: true,
     maxTries: 13,
     pingMs: 1500,
     silentMs: 7000,

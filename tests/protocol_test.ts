@@ -505,6 +505,7 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
     entryMs,
     wrongPasswordMs,
     maxWrongPasswords,
+    registeredOnly,
     maxChecks: ______,
     maxAccounts,
     maxRegistrations,
@@ -523,7 +524,7 @@ Deno.test("docs/protocol.md has the limits as they are", () => {
     ...others
   } = DEFAULT_LIMITS;
   assertEquals(others, {}, "limits that this test does not know");
-  assert(!limitLoopback);
+  assert(!limitLoopback && !registeredOnly);
   assertEquals(triesMs, 60_000);
   assertEquals(registrationsMs, 3_600_000);
   // The reason of the bye says so in words.

@@ -17,7 +17,9 @@ import { foreignProtocol } from "../wire/foreign.ts";
 import * as json from "../wire/json.ts";
 import * as text from "../wire/text.ts";
 import type { Hub } from "./hub.ts";
-import { type Connection, type Member, tell } from "./members.ts";
+import { loggedIn } from "./logins.ts";
+import { type Connection, type Member, tell, type Wish } from "./members.ts";
+import type { Owned } from "./owned.ts";
 import type { Limits } from "./limits.ts";
 import type { Turns } from "./turns.ts";
 import type { Dialect, Drop } from "./tally.ts";
@@ -66,15 +68,23 @@ export class Dialogue {
   /** Until a person who enters has been shown what was said before. */
   #entering: Promise<void> | undefined;
   #badFrames = 0;
+  /** Whether it is being found out who they are. */
+  #isProving = false;
+  #proven: Owned | undefined;
 
   /**
    * Begins with nothing said; from now on nothing is missed that others say.
    *
-   * @param isPerson whether that is known already
+   * @param known what is known of them already: whether they are a person, and which name they have proven to own
    */
-  constructor(line: Line, options: DialogueOptions, isPerson = false) {
+  constructor(
+    line: Line,
+    options: DialogueOptions,
+    { isPerson = false, proven }: { isPerson?: boolean; proven?: Owned } = {},
+  ) {
     this.#line = line;
     this.#hasSpoken = isPerson;
+    this.#proven = proven;
     this.#options = options;
     this.#member = options.hub.arrive(line);
   }
@@ -91,8 +101,14 @@ export class Dialogue {
   }
 
   /** Somebody who has not said anything is taken for a person, and greeted. */
-  greet(): Promise<void> {
-    return this.#enter();
+  async greet(): Promise<void> {
+    if (!this.#isProving) await this.#enter();
+  }
+
+  /** Somebody enters who has proven which name they own. */
+  async enterAs({ name, ref }: Wish, proven: Owned): Promise<void> {
+    await this.#enter({ name, ref }, proven);
+    tell(this.#member, loggedIn(this.#member, ref));
   }
 
   /** From now on lines end as telnet wants them to. */
@@ -133,6 +149,7 @@ export class Dialogue {
     const said = text.parse(line);
     if (this.#entered) return said && this.#do(said);
     if (said?.type === "nick") return this.#enter(said);
+    if (said?.type === "login") return this.#logIn(said);
     return this.#enter().then(() => said && this.#do(said));
   }
 
@@ -180,11 +197,22 @@ export class Dialogue {
     tell(this.#member, { type: "refused", code, reason, ref });
   }
 
-  async #enter(wish?: Command & { type: "nick" }): Promise<void> {
+  /** Whoever says first who they are is never seen as a guest, unless they are not believed. */
+  async #logIn(proof: Command & { type: "login" }): Promise<void> {
+    this.#isProving = true;
+    const proven = await this.#options.hub.check(this.#line.host, proof);
+    this.#isProving = false;
+    if (this.#hasLeft) return;
+    if (!("code" in proven)) return this.enterAs(proof, proven);
+    await this.#enter();
+    tell(this.#member, proven);
+  }
+
+  async #enter(wish?: Wish, proven?: Owned): Promise<void> {
     if (this.#entered || this.#isProgram || this.#hasLeft) return;
     this.#entered = true;
     this.#open();
-    this.#entering = this.#options.hub.enter(this.#member, wish);
+    this.#entering = this.#options.hub.enter(this.#member, wish, proven);
     this.#logEntered();
     await this.#entering;
     this.#entering = undefined;
@@ -200,6 +228,7 @@ export class Dialogue {
       this.#member,
       hello,
       session === undefined ? undefined : hash(session),
+      this.#proven,
     );
     this.#entered = true;
     this.#logEntered();
@@ -237,6 +266,6 @@ export function tooManyBadFrames(): Ending {
 }
 
 /** What is kept of a session's secret. */
-function hash(secret: string): string {
+export function hash(secret: string): string {
   return createHash("sha256").update(secret).digest("hex").slice(0, 32);
 }

@@ -7,18 +7,23 @@
  */
 
 import { getLogger } from "@logtape/logtape";
-import { PEACEFUL, type Refusal } from "../message.ts";
+import { type Hello, PEACEFUL, type Refusal } from "../message.ts";
 import { foreignProtocol } from "../wire/foreign.ts";
 import * as json from "../wire/json.ts";
 import * as text from "../wire/text.ts";
 import {
   type Ending,
   foreign,
+  hash,
   type Line,
   tooManyBadFrames,
 } from "./dialogue.ts";
 import type { Entry } from "./entry.ts";
+import type { Hub } from "./hub.ts";
 import type { Limits } from "./limits.ts";
+import type { Proof } from "./logins.ts";
+import type { Wish } from "./members.ts";
+import type { Owned } from "./owned.ts";
 import type { Dialect, Tally } from "./tally.ts";
 
 const log = getLogger(["chat", "entry"]);
@@ -30,19 +35,34 @@ export interface Doorway extends Line {
   /**
    * Lets them in; whatever comes from now on is not said to the gate any more.
    *
-   * @param hello the line by which a program has come in; without it, it is a person
    * @returns when the next line may be heeded
    */
-  admit(hello?: string): Promise<void> | void;
+  admit(admitted: Admitted): Promise<void> | void;
 }
+
+/** How somebody has come in. */
+export interface Admitted {
+  /** The line by which a program has come in; without it, it is a person. */
+  hello?: string | undefined;
+  /** The name that they have proven to own, and how they want it to be written. */
+  login?: { wish: Wish; proven: Owned };
+}
+
+/** What is said to whoever has not logged in where everybody has to. */
+const ONLY_REGISTERED = "this server knows only registered names";
 
 /** What a gate obeys. */
 export interface GateOptions {
   readonly entry: Entry;
+  readonly hub: Pick<Hub, "check" | "isLoggedIn">;
   readonly limits: Readonly<
     Pick<
       Limits,
-      "entryMs" | "wrongPasswordMs" | "maxWrongPasswords" | "maxBadFrames"
+      | "entryMs"
+      | "wrongPasswordMs"
+      | "maxWrongPasswords"
+      | "maxBadFrames"
+      | "registeredOnly"
     >
   >;
   readonly tally: Tally;
@@ -59,6 +79,8 @@ export class Gate {
   #isProgram = false;
   #isTelnet = false;
   #isAsked = false;
+  /** Whether the password of the server was given, or there is none. */
+  #knowsPassword: boolean;
   #hasLeft = false;
   #wrong = 0;
   #badFrames = 0;
@@ -70,6 +92,7 @@ export class Gate {
   constructor(line: Doorway, options: GateOptions) {
     this.#line = line;
     this.#options = options;
+    this.#knowsPassword = !options.entry.isGuarded;
     this.#await();
   }
 
@@ -110,8 +133,13 @@ export class Gate {
     const isBlank = line.trim() === "";
     if (isBlank || !this.#isAsked) this.#ask();
     if (isBlank) return;
-    if (text.parse(line)?.type === "quit") return this.#quit();
-    return this.#judge(line);
+    const said = text.parse(line);
+    if (said?.type === "quit") return this.#quit();
+    if (!this.#knowsPassword) return this.#judge(line);
+    if (said?.type === "login") return this.#prove(said);
+    // A /login that is not as it has to be.
+    if (said?.type === "refused") this.#line.outbox.tell(said);
+    else this.#ask();
   }
 
   #heedFrame(line: string): Promise<void> | void {
@@ -122,25 +150,68 @@ export class Gate {
     if (said.type !== "hello") {
       return this.#refuse("hello-expected", "say hello first", said.ref);
     }
+    if (this.#knowsPassword) return this.#admitProgram(line, said);
     if (said.password === undefined) {
       const reason = "a hello needs the password of this server";
       return this.#refuse("password-needed", reason);
     }
-    return this.#judge(said.password, line);
+    return this.#judge(said.password, line, said);
+  }
+
+  /** Who has given the password comes in, if they need not log in, or as soon as they have. */
+  #admitProgram(line: string, hello: Hello): Promise<void> | void {
+    const { hub, limits } = this.#options;
+    const { name, login: password, session } = hello;
+    const isKnown = session !== undefined && hub.isLoggedIn(hash(session));
+    if (!limits.registeredOnly || isKnown) return this.#admit({ hello: line });
+    if (name !== undefined && password !== undefined) {
+      return this.#prove({ name, password, ref: "" }, line);
+    }
+    const reason = `${ONLY_REGISTERED}: a hello needs name and login`;
+    this.#refuse("not-registered", reason);
+  }
+
+  /** Lets in whoever knows the password of a registered name. */
+  async #prove(proof: Proof, hello?: string): Promise<void> {
+    clearTimeout(this.#patience);
+    const { hub, limits } = this.#options;
+    const proven = await hub.check(this.#line.host, proof);
+    if (this.#hasLeft) return;
+    if (!("code" in proven)) {
+      const login = { wish: { name: proof.name, ref: proof.ref }, proven };
+      return this.#admit({ hello, login });
+    }
+    this.#line.outbox.tell(proven);
+    const isWrong = proven.code === "login-wrong";
+    if (isWrong && ++this.#wrong >= limits.maxWrongPasswords) {
+      return this.#endAsWrong();
+    }
+    this.#await();
+  }
+
+  #admit(admitted: Admitted): Promise<void> | void {
+    this.#close();
+    return this.#line.admit(admitted);
   }
 
   /**
    * A wrong answer is answered late; a right one is not, and it would be no use: whoever does not wait for the answer
    * has had their try all the same.
    */
-  async #judge(answer: string, hello?: string): Promise<void> {
+  async #judge(answer: string, line?: string, hello?: Hello): Promise<void> {
     clearTimeout(this.#patience);
     const { entry, limits, tally } = this.#options;
     const { network, address } = this.#line;
     const verdict = entry.judge(answer, network.name, performance.now());
     if (verdict === "right") {
-      this.#close();
-      return this.#line.admit(hello);
+      this.#knowsPassword = true;
+      if (line !== undefined && hello) {
+        this.#await();
+        return this.#admitProgram(line, hello);
+      }
+      if (!limits.registeredOnly) return this.#admit({});
+      this.#await();
+      return this.#ask();
     }
     if (verdict !== "wrong") return this.#refuseTry(verdict.waitMs);
     tally.wrongPasswords++;
@@ -150,13 +221,14 @@ export class Gate {
     const reason = "wrong password";
     if (this.#isProgram) this.#refuse("password-wrong", reason);
     else this.#notice(reason);
-    if (++this.#wrong >= limits.maxWrongPasswords) {
-      const farewell = "too many wrong passwords";
-      const drop = "wrong-password";
-      return this.#end({ why: farewell, farewell, drop });
-    }
+    if (++this.#wrong >= limits.maxWrongPasswords) return this.#endAsWrong();
     this.#await();
     if (!this.#isProgram) this.#ask();
+  }
+
+  #endAsWrong(): void {
+    const farewell = "too many wrong passwords";
+    this.#end({ why: farewell, farewell, drop: "wrong-password" });
   }
 
   #refuseTry(waitMs: number): void {
@@ -190,7 +262,11 @@ export class Gate {
   #ask(): void {
     this.#isAsked = true;
     this.#open();
-    this.#notice("password?");
+    this.#notice(
+      this.#knowsPassword
+        ? `${ONLY_REGISTERED}: /login NAME PASSWORD`
+        : "password?",
+    );
   }
 
   #notice(words: string): void {

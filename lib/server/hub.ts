@@ -29,6 +29,7 @@ import {
   type LoginsLimits,
   openOwnership,
   type Ownership,
+  type Proof,
 } from "./logins.ts";
 import type { Outbox } from "./outbox.ts";
 import type { Turns } from "./turns.ts";
@@ -155,11 +156,13 @@ export class Hub {
    * A person enters the lobby, under the name they wish for or that of a guest, and is shown what was said before
    * they came, and since.
    *
+   * @param proven the name that they have proven to own, if they have
    * @returns when they have been shown all of that
    */
-  async enter(member: Member, wish?: Wish): Promise<void> {
+  async enter(member: Member, wish?: Wish, proven?: Owned): Promise<void> {
     const { arrivedAt, connection } = member;
     if (!connection) return;
+    if (proven) this.#own(member, proven);
     const refusal = this.#members.name(member, wish);
     const start = { behind: arrivedAt, resumes: false };
     const { lobby } = this.#rooms;
@@ -175,14 +178,16 @@ export class Hub {
    *
    * @param member who has arrived, and may have entered as a person
    * @param session by what the program is known again, if it wants to be
+   * @param proof the name that it has proven to own, if it has already
    * @returns who it is now
    */
   async hello(
     member: Member,
     hello: Hello,
     session?: string,
+    proof?: Owned,
   ): Promise<Member> {
-    const proven = await this.#prove(member, hello, session);
+    const proven = proof ?? await this.#prove(member, hello, session);
     const { rooms, refusals } = await this.#enterAll(hello, session);
     const { connection, arrivedAt } = member;
     if (connection) {
@@ -201,6 +206,16 @@ export class Hub {
     }
     for (const room of rooms) this.#rooms.entered(room);
     return member;
+  }
+
+  /** Whether somebody knows the password of a name, before they come in; why they are not believed, if they are not. */
+  check(host: string, proof: Proof): Promise<Owned | Refusal> {
+    return this.#logins.check(host, proof);
+  }
+
+  /** Whether a session is that of somebody who is logged in. */
+  isLoggedIn(session: string): boolean {
+    return this.#members.ofSession(session)?.account !== undefined;
   }
 
   /**
@@ -244,6 +259,11 @@ export class Hub {
   #leave(member: Member): void {
     if (this.#members.has(member)) this.#seating.leaveAll(member);
     this.#members.remove(member);
+  }
+
+  #own(member: Member, proven: Owned): void {
+    if (!this.#logins.trust(member, proven)) return;
+    this.#logins.reclaim(member, proven.name);
   }
 
   /** Who owns the name that a program has said with a password; why it is not believed; nothing, if it has said none. */
@@ -295,9 +315,7 @@ export class Hub {
     const { seq } = this.#rooms.lobby;
     const member = this.#members.add(connection, seq, { session });
     const isRefused = proven !== undefined && "code" in proven;
-    if (proven && !isRefused && this.#logins.trust(member, proven)) {
-      this.#logins.reclaim(member, proven.name);
-    }
+    if (proven && !isRefused) this.#own(member, proven);
     const wish = name === undefined || isRefused
       ? undefined
       : { name, ref: "" };

@@ -77,6 +77,8 @@ export interface Limits {
   wrongPasswordMs: number;
   /** How many wrong passwords end a connection. Default 3. */
   maxWrongPasswords: number;
+  /** Whether only those come in who log in to a registered name. Default false. */
+  registeredOnly: boolean;
   /** How many passwords may wait to be checked, of which two are at a time: it takes 32 MB. Default 100. */
   maxChecks: number;
   /** How many names may be registered. Default 100,000: memory is bounded. */
@@ -128,6 +130,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   entryMs: 60_000,
   wrongPasswordMs: 1000,
   maxWrongPasswords: 3,
+  registeredOnly: false,
   maxChecks: 100,
   maxAccounts: 100_000,
   maxRegistrations: 5,
@@ -218,6 +221,10 @@ export const LIMITS = {
     help:
       "have --rate and --max-per-address bind this machine, too: for a proxy on it; scripts at home are spared",
   },
+  "registered-only": {
+    help:
+      "let in only those who log in to a registered name, from when it is set: whoever is here stays",
+  },
   "max-tries": {
     argument: "N",
     default: String(DEFAULT_LIMITS.maxTries),
@@ -282,6 +289,7 @@ export function limitsOf(settings: Values<typeof LIMITS>): SetLimits {
     maxConnections: settings["max-connections"],
     maxPerAddress: settings["max-per-address"],
     limitLoopback: settings["limit-loopback"],
+    registeredOnly: settings["registered-only"],
     maxTries: settings["max-tries"],
     pingMs: 1000 * settings.ping,
     silentMs: 1000 * settings.silence,

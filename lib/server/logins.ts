@@ -5,6 +5,7 @@
 
 import { getLogger } from "@logtape/logtape";
 import {
+  type ChatEvent,
   clean,
   type Command,
   FINAL,
@@ -262,7 +263,7 @@ export class Logins {
     }
     const address = connection.host;
     log.info("logged in", { name: member.name, address });
-    return `you are logged in as ${member.name}`;
+    return loggedIn(member, proof.ref).text;
   }
 
   async #check(
@@ -365,6 +366,14 @@ export class Logins {
       return refusal("storage", reason, ref);
     }
   }
+}
+
+/** What is told to whoever has logged in. */
+export function loggedIn(
+  { name }: Member,
+  ref: string,
+): ChatEvent & { type: "done" } {
+  return { type: "done", text: `you are logged in as ${name}`, ref };
 }
 
 function badPassword(

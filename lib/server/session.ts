@@ -12,7 +12,7 @@ import type { Network } from "./admission.ts";
 import { Dialogue, type Ending, foreign } from "./dialogue.ts";
 import type { Conn } from "./encryption.ts";
 import type { Entry } from "./entry.ts";
-import { type Doorway, Gate } from "./gate.ts";
+import { type Admitted, type Doorway, Gate } from "./gate.ts";
 import type { Hub } from "./hub.ts";
 import type { Limits } from "./limits.ts";
 import { Outbox, type OutboxOwner } from "./outbox.ts";
@@ -76,15 +76,15 @@ export class Session implements Doorway, OutboxOwner {
     { address, network }: { address: string; network: Network },
     surroundings: Surroundings,
   ) {
-    const { turns, limits, entry } = surroundings;
+    const { hub, turns, limits, entry } = surroundings;
     this.address = address;
     this.#conn = conn;
     this.network = network;
     this.#surroundings = surroundings;
     this.#lines = new LineReader(limits.maxLineBytes);
     this.outbox = new Outbox(conn, turns, this);
-    this.#dialogue = entry.isGuarded
-      ? new Gate(this, { entry, limits, tally: turns.tally })
+    this.#dialogue = entry.isGuarded || limits.registeredOnly
+      ? new Gate(this, { entry, hub, limits, tally: turns.tally })
       : new Dialogue(this, surroundings);
     turns.tally.sessions++;
   }
@@ -242,14 +242,19 @@ export class Session implements Doorway, OutboxOwner {
   }
 
   /** Lets in whoever has given the password; a person who says nothing more is greeted as somebody who has just come. */
-  admit(hello?: string): Promise<void> | void {
+  admit({ hello, login }: Admitted): Promise<void> | void {
     // Who stood at the gate was no member yet whom a ban could end.
     const banned = this.#surroundings.hub.bannedFrom(this.host);
     if (banned !== undefined) return this.end(banned, "banned");
     const isPerson = hello === undefined;
-    this.#dialogue = new Dialogue(this, this.#surroundings, isPerson);
-    if (this.#lines.telnet) this.#dialogue.speakTelnet();
-    if (!isPerson) return this.#dialogue.heed(hello);
+    const dialogue = new Dialogue(this, this.#surroundings, {
+      isPerson,
+      ...(login && { proven: login.proven }),
+    });
+    this.#dialogue = dialogue;
+    if (this.#lines.telnet) dialogue.speakTelnet();
+    if (!isPerson) return dialogue.heed(hello);
+    if (login) return dialogue.enterAs(login.wish, login.proven);
     this.#awaitFirstLine();
   }
 
