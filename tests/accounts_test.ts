@@ -16,7 +16,8 @@ import { SqliteAccounts } from "../lib/server/sqlite_accounts.ts";
 import { SqliteLog } from "../lib/server/sqlite_log.ts";
 import { assert, assertEquals, assertRejects } from "./assert.ts";
 import { EntryPassword } from "../lib/server/entry.ts";
-import type { Limits } from "../lib/server/limits.ts";
+import { Dialogue } from "../lib/server/dialogue.ts";
+import { DEFAULT_LIMITS, type Limits } from "../lib/server/limits.ts";
 import {
   Bot,
   CHEAP,
@@ -246,6 +247,11 @@ Deno.test("Two names that look alike are not both registered", async () => {
   await here.settle();
   assertEquals(mike.heard().at(-1)?.startsWith("-- mike is yours now"), true);
   assertEquals(rnike.heard().at(-1), OWNED("/register"));
+  // Also where only the capitals of one look like the other.
+  await owner(here, "all");
+  const ali = await here.enter("ali");
+  await register(here, ali);
+  assertEquals(ali.heard().at(-1), OWNED("/register"));
   // Until it is given up.
   await ask(here, mike, { type: "unregister", ref: "" });
   await register(here, rnike);
@@ -334,6 +340,51 @@ Deno.test("Whoever is renamed or leaves while a password is checked gets what th
   ]);
   assertEquals(carl.heard(), []);
   assertEquals(here.hub.count.members, 1);
+});
+
+Deno.test("Whoever has left while their password is checked takes the name from nobody", async () => {
+  const accounts = new SlowAccounts();
+  const here = await house(accounts);
+  const ann = await owner(here, "ann");
+  const bob = await here.enter("bob");
+  const checked = Promise.withResolvers<void>();
+  accounts.finding = checked.promise;
+  const late = login(here, bob, "ann");
+  here.hub.part(bob.member, bob.connection, true);
+  checked.resolve();
+  await late;
+  assertEquals([ann.ended, ann.member.name], [undefined, "ann"]);
+  assertEquals(here.hub.count.members, 1);
+});
+
+Deno.test("Whoever has not said anything else is not greeted as a guest while their password is checked", async () => {
+  const accounts = new SlowAccounts();
+  const here = await house(accounts);
+  await owner(here, "ann");
+  const reader = here.arrive();
+  const checked = Promise.withResolvers<void>();
+  accounts.finding = checked.promise;
+  const line = { ...reader.connection, address: "somewhere", part() {} };
+  const { hub, turns } = here;
+  const dialogue = new Dialogue(line, { hub, turns, limits: DEFAULT_LIMITS });
+  const entering = dialogue.heed(`/login ann ${SECRET}`);
+  await dialogue.greet();
+  checked.resolve();
+  await entering;
+  await here.settle();
+  const heard = reader.heard();
+  assert(heard[0]?.startsWith("-- welcome, you are ann;"), heard[0]);
+});
+
+Deno.test("A session of a guest that goes on with a password is logged in", async () => {
+  const here = await house();
+  await owner(here, "ann");
+  const session = "0".repeat(32);
+  const bot = await here.program({ name: "ann", login: OTHER }, { session });
+  here.hub.part(bot.member, bot.connection, false);
+  const back = await here.program({ name: "ann", login: SECRET }, { session });
+  assertEquals([back.member.name, back.member.account], ["guest1", "ann"]);
+  here.hub.dismiss();
 });
 
 Deno.test("Of two who log in at once the later has the name, and the other's connection ends", async () => {
@@ -618,6 +669,14 @@ Deno.test("The password of the server is asked for first, then a login, and whoe
   using bot = new Bot(await room.connect());
   await bot.hello({ name: "ann", password: "sesame", login: SECRET });
   await bob.until(/^-- bye: this name goes on in another connection/);
+  // Whoever was asked when it was still needed comes in with whatever they say.
+  using carl = await room.connect();
+  await carl.send("sesame\n");
+  await carl.until(ASKED);
+  room.server.limit({ registeredOnly: false });
+  await carl.send("/nick carl\n/quit\n");
+  await carl.until(/^-- welcome, you are carl;/);
+  await carl.rest();
   await old.send({ type: "who", room: "lobby" });
   assertEquals((await old.until("members")).at(-1)?.["count"], 2);
 });

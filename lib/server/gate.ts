@@ -42,8 +42,10 @@ export interface Doorway extends Line {
 
 /** How somebody has come in. */
 export interface Admitted {
-  /** The line by which a program has come in; without it, it is a person. */
-  hello?: string | undefined;
+  /** Whether it is a person. */
+  isPerson: boolean;
+  /** The line that is the first that they say: the hello of a program. */
+  line?: string | undefined;
   /** The name that they have proven to own, and how they want it to be written. */
   login?: { wish: Wish; proven: Owned };
 }
@@ -136,6 +138,10 @@ export class Gate {
     const said = text.parse(line);
     if (said?.type === "quit") return this.#quit();
     if (!this.#knowsPassword) return this.#judge(line);
+    // They may have been asked when that was still needed.
+    if (!this.#options.limits.registeredOnly) {
+      return this.#admit({ isPerson: true, line });
+    }
     if (said?.type === "login") return this.#prove(said);
     // A /login that is not as it has to be.
     if (said?.type === "refused") this.#line.outbox.tell(said);
@@ -163,7 +169,9 @@ export class Gate {
     const { hub, limits } = this.#options;
     const { name, login: password, session } = hello;
     const isKnown = session !== undefined && hub.isLoggedIn(hash(session));
-    if (!limits.registeredOnly || isKnown) return this.#admit({ hello: line });
+    if (!limits.registeredOnly || isKnown) {
+      return this.#admit({ isPerson: false, line });
+    }
     if (name !== undefined && password !== undefined) {
       return this.#prove({ name, password, ref: "" }, line);
     }
@@ -179,7 +187,7 @@ export class Gate {
     if (this.#hasLeft) return;
     if (!("code" in proven)) {
       const login = { wish: { name: proof.name, ref: proof.ref }, proven };
-      return this.#admit({ hello, login });
+      return this.#admit({ isPerson: hello === undefined, line: hello, login });
     }
     this.#line.outbox.tell(proven);
     const isWrong = proven.code === "login-wrong";
@@ -209,7 +217,9 @@ export class Gate {
         this.#await();
         return this.#admitProgram(line, hello);
       }
-      if (!limits.registeredOnly) return this.#admit({});
+      if (!limits.registeredOnly) {
+        return this.#admit({ isPerson: true });
+      }
       this.#await();
       return this.#ask();
     }

@@ -242,18 +242,17 @@ export class Session implements Doorway, OutboxOwner {
   }
 
   /** Lets in whoever has given the password; a person who says nothing more is greeted as somebody who has just come. */
-  admit({ hello, login }: Admitted): Promise<void> | void {
+  admit({ isPerson, line, login }: Admitted): Promise<void> | void {
     // Who stood at the gate was no member yet whom a ban could end.
     const banned = this.#surroundings.hub.bannedFrom(this.host);
     if (banned !== undefined) return this.end(banned, "banned");
-    const isPerson = hello === undefined;
     const dialogue = new Dialogue(this, this.#surroundings, {
       isPerson,
       ...(login && { proven: login.proven }),
     });
     this.#dialogue = dialogue;
     if (this.#lines.telnet) dialogue.speakTelnet();
-    if (!isPerson) return dialogue.heed(hello);
+    if (line !== undefined) return dialogue.heed(line);
     if (login) return dialogue.enterAs(login.wish, login.proven);
     this.#awaitFirstLine();
   }
