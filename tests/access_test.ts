@@ -4,9 +4,11 @@ import { networkOf } from "../lib/server/admission.ts";
 import { Entry, EntryPassword, passwordFault } from "../lib/server/entry.ts";
 import { DEFAULT_LIMITS, type Limits } from "../lib/server/limits.ts";
 import { type Log, MemoryLog } from "../lib/server/log.ts";
+import { Gate } from "../lib/server/gate.ts";
+import { Outbox } from "../lib/server/outbox.ts";
 import { Tries } from "../lib/server/tries.ts";
 import { assert, assertEquals, assertMatch } from "./assert.ts";
-import { SlowLog } from "./house.ts";
+import { House, SlowLog } from "./house.ts";
 import {
   Bot,
   listening,
@@ -167,7 +169,7 @@ Deno.test("A first line that is no hello is the answer, and what follows is heed
   ]);
 });
 
-Deno.test("A line is not said aloud that looks like another protocol's, or like a hello, after the password", async () => {
+Deno.test("Another protocol is refused as such and is no answer; after the password its words are words", async () => {
   await using room = await guarded();
   using ann = await enter(room, "ann");
   for (const line of ["GET / HTTP/1.1", "SSH-2.0-x"]) {
@@ -183,6 +185,10 @@ Deno.test("A line is not said aloud that looks like another protocol's, or like 
   assertMatch((await tls.line()) ?? "", /does not speak TLS$/);
   assertEquals(await ann.heard(), []);
   assertEquals(room.server.tally.drops["foreign"], 3);
+  assertEquals(room.server.tally.wrongPasswords, 0);
+  using bob = await room.connect();
+  await bob.send(`${SECRET}\nSSH-agents everywhere\n`);
+  await ann.until("<guest1> SSH-agents everywhere");
 });
 
 Deno.test("While an answer is checked what comes is kept, also after the end of the input", async () => {
@@ -328,6 +334,44 @@ Deno.test("Whoever gives no password in time is told and ended, each time they a
   using ann = await enter(room, "ann");
   await new Promise((resolve) => setTimeout(resolve, 100));
   assertEquals(await ann.heard(), []);
+});
+
+Deno.test("Nobody's time is up while their answer is checked, and it begins anew with each question", async () => {
+  await using room = await guarded({ entryMs: 20, wrongPasswordMs: 200 });
+  using guesser = await room.connect();
+  await guesser.send("guess\n");
+  assertEquals(await guesser.rest(), [
+    ...["-- password?", "-- wrong password", "-- password?"],
+    "-- bye: no password came for 0.02 s",
+  ]);
+});
+
+Deno.test("Gate does nothing more once somebody has gone in the middle of a check", async () => {
+  const limits = { ...DEFAULT_LIMITS, entryMs: 1 };
+  const entry = new Entry(new Tries(limits), new EntryPassword(SECRET));
+  const { turns, hub } = await House.open();
+  const told: string[] = [];
+  const write = (bytes: Uint8Array) => {
+    told.push(new TextDecoder().decode(bytes));
+    return Promise.resolve(bytes.length);
+  };
+  const owner = { maxBytes: 1_000_000, onFull() {} };
+  const gate = new Gate({
+    outbox: new Outbox({ write }, turns, owner),
+    address: "192.0.2.7:1",
+    host: "192.0.2.7",
+    network: { name: "192.0.2.7" },
+    end: () => told.push("ended"),
+    part: () => told.push("parted"),
+    admit: () => void told.push("admitted"),
+  }, { entry, hub, limits, tally: turns.tally });
+  const checked = gate.heed("guess");
+  gate.leave({ why: "gone" });
+  await checked;
+  await gate.heed(SECRET);
+  gate.greet();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(told, ["-- password?\n"]);
 });
 
 Deno.test("Whoever quits, hangs up or sends nonsense before they are in leaves no trace", async () => {

@@ -2,7 +2,7 @@
 
 import { setImmediate } from "node:timers";
 import { isLoopback } from "../lib/server/admission.ts";
-import { Entry } from "../lib/server/entry.ts";
+import { Entry, EntryPassword } from "../lib/server/entry.ts";
 import { Hub } from "../lib/server/hub.ts";
 import { MemoryLog } from "../lib/server/log.ts";
 import { DEFAULT_LIMITS } from "../lib/server/limits.ts";
@@ -335,4 +335,28 @@ Deno.test("Session says of a last line that is a byte too long that it is, and n
   await ann.send(Uint8Array.of(255));
   await ann.halfClose();
   assertEquals(await ann.rest(), ["-- bye: a line has at most 8192 bytes"]);
+});
+
+Deno.test("Session does not let in whoever is banned while they are asked for the password", async () => {
+  const turns = new Turns();
+  const options = { limits: LIMITS, greeting: { server: "here", motd: [] } };
+  const hub = await Hub.open(turns, new MemoryLog(), options);
+  hub.bannedFrom = () => "you are banned: spam";
+  const entry = new Entry(new Tries(LIMITS), new EntryPassword("sesame"));
+  const conn = new FakeConn();
+  conn.toRead.push(encoder.encode("sesame\n/nick eve\n"));
+  conn.ended.resolve(null);
+  const session = new Session(
+    conn as unknown as Deno.Conn,
+    {
+      address: "192.0.2.7:1",
+      network: { name: "192.0.2.7", isLoopback: false, count: 1 },
+    },
+    { hub, turns, limits: LIMITS, entry, onGone() {} },
+  );
+  await soon(session.run(), () => "the session does not end");
+  const said = conn.writes.map((bytes) => new TextDecoder().decode(bytes));
+  assertEquals(said.join(""), "-- password?\n-- bye: you are banned: spam\n");
+  assertEquals(turns.tally.drops["banned"], 1);
+  assertEquals(hub.count.members, 0);
 });
