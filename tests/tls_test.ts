@@ -14,6 +14,7 @@ import {
 import {
   Bot,
   listening,
+  noReset,
   Program,
   serverProgram,
   soon,
@@ -231,8 +232,13 @@ async function encrypted(
   caCerts: string[] = [authority.cert],
 ): Promise<Visitor> {
   const conn = await Deno.connectTls({ hostname: "localhost", port, caCerts });
-  await conn.handshake();
-  return new Visitor(conn);
+  try {
+    await conn.handshake();
+    return new Visitor(conn);
+  } catch (error) {
+    conn.close();
+    throw error;
+  }
 }
 
 Deno.test("Members with TLS and without, people and programs, are in one room", async () => {
@@ -294,31 +300,35 @@ Deno.test("What 200 members with TLS are told arrives whole and in order", async
   }));
 });
 
-Deno.test("Whoever with TLS does not read is dropped, and their connection is gone", async () => {
-  await using room = await TlsRoom.open({ partingMs: 50, replay: 0 });
-  using ann = await Visitor.connect(room.server.port);
-  await ann.enter("ann");
-  const conn = await Deno.connectTls({
-    hostname: "localhost",
-    port: room.port,
-    caCerts: [authority.cert],
-  });
-  await conn.write(encoder.encode("/nick deaf\n"));
-  await ann.until("[deaf] entered room");
-  const line = `${"x".repeat(1000)}\n`.repeat(100);
-  let isDropped = false;
-  const dropped = ann.until("[deaf] is offline").then(() => isDropped = true);
-  while (!isDropped) await ann.send(line);
-  await dropped;
-  assertEquals(room.server.tally.drops.slow, 1);
-  // Deno's own TLS would keep the connection until all of it is taken, and these would wait for ever.
-  const gone = async () => {
-    for (;;) await conn.write(new Uint8Array(65_536));
-  };
-  const lost = gone().catch((error) => error);
-  assert(await soon(lost, () => "the connection stays") instanceof Error);
-  conn.close();
-});
+testUnless(
+  noReset && "before 2.9, closing a connection does not end a write",
+  "Whoever with TLS does not read is dropped, and their connection is gone",
+  async () => {
+    await using room = await TlsRoom.open({ partingMs: 50, replay: 0 });
+    using ann = await Visitor.connect(room.server.port);
+    await ann.enter("ann");
+    const conn = await Deno.connectTls({
+      hostname: "localhost",
+      port: room.port,
+      caCerts: [authority.cert],
+    });
+    await conn.write(encoder.encode("/nick deaf\n"));
+    await ann.until("[deaf] entered room");
+    const line = `${"x".repeat(1000)}\n`.repeat(100);
+    let isDropped = false;
+    const dropped = ann.until("[deaf] is offline").then(() => isDropped = true);
+    while (!isDropped) await ann.send(line);
+    await dropped;
+    assertEquals(room.server.tally.drops.slow, 1);
+    // Deno's own TLS would keep the connection until all of it is taken, and these would wait for ever.
+    const gone = async () => {
+      for (;;) await conn.write(new Uint8Array(65_536));
+    };
+    const lost = gone().catch((error) => error);
+    assert(await soon(lost, () => "the connection stays") instanceof Error);
+    conn.close();
+  },
+);
 
 Deno.test("A handshake that does not come in time ends, and counts for its address until then", async () => {
   await using room = await TlsRoom.open({
