@@ -66,10 +66,11 @@ export class Renewal {
   async #look(): Promise<void> {
     try {
       const found = await readCredentials(this.#files);
-      this.#fault = undefined;
       const { cert, key } = this.#shown;
-      if (found.cert === cert && found.key === key) return;
-      this.#showing.renew(found);
+      const isNew = found.cert !== cert || found.key !== key;
+      if (isNew) this.#showing.renew(found);
+      this.#fault = undefined;
+      if (!isNew) return;
       this.#shown = found;
       log.info("the certificate was renewed", { file: this.#files.cert });
       this.#warn();
