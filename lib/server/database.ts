@@ -120,6 +120,37 @@ export function migrate(
   }
 }
 
+/** Which file a database was when it was opened, so that it is noticed when it is another one. */
+export class OpenedFile {
+  readonly #path: string;
+  readonly #inode: number | null;
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#inode = inodeOf(path);
+  }
+
+  /**
+   * What is written to a file that was deleted, or replaced, is lost, and nobody would say so.
+   *
+   * @throws {LogError} it is not there any more
+   */
+  makeSureItIsThere(): void {
+    if (inodeOf(this.#path) === this.#inode) return;
+    throw new LogError("chat.db is not there any more");
+  }
+}
+
+/** Which file it is: `null` if there is none, or the system does not say. */
+function inodeOf(file: string): number | null {
+  try {
+    return Deno.statSync(file).ino;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return null;
+    throw error;
+  }
+}
+
 /** How SQLite (Deno gives its errors no code) and the system begin to say it, and what it means. */
 const REASONS: readonly [RegExp, (what: string) => string][] = [
   [/^database or disk is full|^No space left/, () => "the disk is full"],

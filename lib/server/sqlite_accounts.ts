@@ -7,7 +7,7 @@ import { DatabaseSync } from "node:sqlite";
 import { describe } from "../fault.ts";
 import { nameKey } from "../message.ts";
 import type { Account, Accounts } from "./accounts.ts";
-import { explained, oneLine } from "./database.ts";
+import { explained, oneLine, OpenedFile } from "./database.ts";
 import { LogError } from "./log.ts";
 
 /** How long to wait for another program that has locked the database, in ms: nobody is served meanwhile. */
@@ -17,9 +17,11 @@ const LOCKED_MS = 20;
 export class SqliteAccounts implements Accounts {
   readonly lasts = true;
   readonly #db: DatabaseSync;
+  readonly #file: OpenedFile;
 
-  private constructor(db: DatabaseSync) {
+  private constructor(db: DatabaseSync, file: OpenedFile) {
     this.#db = db;
+    this.#file = file;
   }
 
   /**
@@ -31,9 +33,8 @@ export class SqliteAccounts implements Accounts {
     try {
       return explained("chat.db", () => {
         const file = `${folder}/chat.db`;
-        return new SqliteAccounts(
-          new DatabaseSync(file, { timeout: LOCKED_MS }),
-        );
+        const db = new DatabaseSync(file, { timeout: LOCKED_MS });
+        return new SqliteAccounts(db, new OpenedFile(file));
       });
     } catch (error) {
       const text = `Cannot open the accounts in ${folder}: ${describe(error)}`;
@@ -58,7 +59,7 @@ export class SqliteAccounts implements Accounts {
   }
 
   add({ name, hash }: Account): Promise<boolean> {
-    return this.#do(() =>
+    return this.#write(() =>
       this.#db.prepare(
         `INSERT INTO accounts (key, name, hash) VALUES (?, ?, ?)
         ON CONFLICT DO NOTHING`,
@@ -67,14 +68,14 @@ export class SqliteAccounts implements Accounts {
   }
 
   change({ name, hash }: Account): Promise<boolean> {
-    return this.#do(() =>
+    return this.#write(() =>
       this.#db.prepare("UPDATE accounts SET hash = ? WHERE key = ?")
         .run(hash, nameKey(name)).changes === 1
     );
   }
 
   remove(name: string): Promise<void> {
-    return this.#do(() => {
+    return this.#write(() => {
       this.#db.prepare("DELETE FROM accounts WHERE key = ?").run(nameKey(name));
     });
   }
@@ -85,5 +86,12 @@ export class SqliteAccounts implements Accounts {
 
   #do<T>(work: () => T): Promise<T> {
     return Promise.try(() => explained("chat.db", work));
+  }
+
+  #write<T>(work: () => T): Promise<T> {
+    return this.#do(() => {
+      this.#file.makeSureItIsThere();
+      return work();
+    });
   }
 }

@@ -16,6 +16,7 @@ import {
   migrate,
   MIGRATIONS,
   oneLine,
+  OpenedFile,
   reasonOf,
 } from "./database.ts";
 import {
@@ -155,8 +156,7 @@ function adding(count: number): string {
 export class SqliteLog implements Log {
   readonly #lock: DatabaseSync;
   readonly #db: DatabaseSync;
-  readonly #file: string;
-  readonly #inode: number | null;
+  readonly #file: OpenedFile;
   #checkedAt = 0;
   readonly #sql: Statements;
   readonly #rooms = new Map<string, OpenRoom>();
@@ -171,13 +171,12 @@ export class SqliteLog implements Log {
   private constructor(
     lock: DatabaseSync,
     db: DatabaseSync,
-    file: string,
+    file: OpenedFile,
     { historyDays, now = Date.now }: SqliteLogOptions,
   ) {
     this.#lock = lock;
     this.#db = db;
     this.#file = file;
-    this.#inode = inodeOf(file);
     this.#sql = prepare(db);
     this.#historyMs = historyDays * DAY_MS;
     this.#now = now;
@@ -212,7 +211,8 @@ export class SqliteLog implements Log {
           "UPDATE rooms SET log = lower(hex(randomblob(8))) WHERE log = ''",
         );
         db.exec(`PRAGMA busy_timeout = ${LOCKED_LATER_MS}`);
-        return new SqliteLog(lock, db, `${folder}/chat.db`, options);
+        const file = new OpenedFile(`${folder}/chat.db`);
+        return new SqliteLog(lock, db, file, options);
       });
       void log.#keepPruning(options.pruneEveryMs);
       return log;
@@ -317,16 +317,10 @@ export class SqliteLog implements Log {
     });
   }
 
-  /**
-   * What is written to a file that was deleted, or replaced, is lost, and nobody would say so.
-   *
-   * @throws {LogError}
-   */
+  /** @throws {LogError} */
   #makeSureItIsThere(now: number): void {
     if (Math.abs(now - this.#checkedAt) < CHECKED_EVERY_MS) return;
-    if (inodeOf(this.#file) !== this.#inode) {
-      throw new LogError("chat.db is not there any more");
-    }
+    this.#file.makeSureItIsThere();
     this.#checkedAt = now;
   }
 
@@ -484,16 +478,6 @@ function rowOf(
   { seq, time }: { seq: number; time: number },
 ): Row {
   return [room.id, seq, time, from, text, action ? 1 : 0, keyOf(origin)];
-}
-
-/** Which file it is: `null` if there is none, or the system does not say. */
-function inodeOf(file: string): number | null {
-  try {
-    return Deno.statSync(file).ino;
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return null;
-    throw error;
-  }
 }
 
 /** Everybody else's turn. */

@@ -6,7 +6,7 @@
 import { DatabaseSync } from "node:sqlite";
 import { describe } from "../fault.ts";
 import { type Ban, nameKey } from "../message.ts";
-import { explained, oneLine } from "./database.ts";
+import { explained, oneLine, OpenedFile } from "./database.ts";
 import { LogError } from "./log.ts";
 import type { Orders, RoomOrder, Standing } from "./orders.ts";
 
@@ -17,10 +17,12 @@ const LOCKED_MS = 20;
 export class SqliteOrders implements Orders {
   readonly lasts = true;
   readonly #db: DatabaseSync;
+  readonly #file: OpenedFile;
   readonly #now: () => number;
 
-  private constructor(db: DatabaseSync, now: () => number) {
+  private constructor(db: DatabaseSync, file: OpenedFile, now: () => number) {
     this.#db = db;
+    this.#file = file;
     this.#now = now;
   }
 
@@ -33,10 +35,9 @@ export class SqliteOrders implements Orders {
   static open(folder: string, now: () => number = Date.now): SqliteOrders {
     try {
       return explained("chat.db", () => {
-        const db = new DatabaseSync(`${folder}/chat.db`, {
-          timeout: LOCKED_MS,
-        });
-        return new SqliteOrders(db, now);
+        const file = `${folder}/chat.db`;
+        const db = new DatabaseSync(file, { timeout: LOCKED_MS });
+        return new SqliteOrders(db, new OpenedFile(file), now);
       });
     } catch (error) {
       const text = `Cannot open the orders in ${folder}: ${describe(error)}`;
@@ -121,6 +122,7 @@ export class SqliteOrders implements Orders {
   /** All of it or nothing. */
   #write(work: () => void): Promise<void> {
     return this.#do(() => {
+      this.#file.makeSureItIsThere();
       this.#db.exec("BEGIN IMMEDIATE");
       try {
         work();
