@@ -261,10 +261,16 @@ Deno.test("The compiled programs say which version they are, and what is wrong w
 
 Deno.test("The executables have the permissions that they need, and no more", async () => {
   const needed = [
-    [SERVER, { allow_net: [], allow_read: [], allow_write: [] }],
+    [SERVER, {
+      allow_net: [],
+      allow_read: [],
+      allow_write: [],
+      allow_env: ["CHAT_PASSWORD"],
+    }],
     [CLIENT, {
       allow_net: [],
       allow_read: [],
+      allow_write: [],
       allow_env: [
         "USER",
         "LOGNAME",
