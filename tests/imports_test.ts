@@ -84,7 +84,7 @@ Deno.test("lines.ts and wire/ import message.ts at most", () => {
 
 /** What the core of the server may import, of ours: nobody there knows sockets or dialects, nor whom they serve. */
 const CORE: Record<string, string[]> = {
-  "lib/server/bans.ts": ["lib/message.ts"],
+  "lib/server/bans.ts": ["lib/message.ts", "lib/server/looks.ts"],
   "lib/server/backup.ts": [
     "lib/fault.ts",
     "lib/server/database.ts",
@@ -94,6 +94,7 @@ const CORE: Record<string, string[]> = {
   "lib/server/hub.ts": [
     "lib/message.ts",
     "lib/server/accounts.ts",
+    "lib/server/bans.ts",
     "lib/server/limits.ts",
     "lib/server/log.ts",
     "lib/server/logins.ts",
@@ -112,6 +113,7 @@ const CORE: Record<string, string[]> = {
   "lib/server/members.ts": [
     "lib/message.ts",
     "lib/server/admission.ts",
+    "lib/server/bans.ts",
     "lib/server/limits.ts",
     "lib/server/outbox.ts",
     "lib/server/owned.ts",
@@ -165,6 +167,7 @@ const CORE: Record<string, string[]> = {
     "lib/message.ts",
     "lib/server/log.ts",
     "lib/server/outbox.ts",
+    "lib/server/slow.ts",
     "lib/server/turns.ts",
   ],
   "lib/server/rooms.ts": [
@@ -175,6 +178,7 @@ const CORE: Record<string, string[]> = {
     "lib/server/orders.ts",
     "lib/server/outbox.ts",
     "lib/server/room.ts",
+    "lib/server/slow.ts",
     "lib/server/turns.ts",
   ],
   "lib/server/seating.ts": [
@@ -188,6 +192,7 @@ const CORE: Record<string, string[]> = {
     "lib/server/room.ts",
     "lib/server/rooms.ts",
   ],
+  "lib/server/slow.ts": ["lib/server/room.ts"],
   "lib/server/sqlite_log.ts": [
     "lib/fault.ts",
     "lib/message.ts",
@@ -220,9 +225,13 @@ const CORE: Record<string, string[]> = {
     "lib/message.ts",
     "lib/std/unicode_confusables.d.ts",
   ],
-  "lib/server/owned.ts": [
+  "lib/server/looks.ts": [
     "lib/message.ts",
     "lib/server/lookalikes.ts",
+  ],
+  "lib/server/owned.ts": [
+    "lib/message.ts",
+    "lib/server/looks.ts",
   ],
   "lib/server/passwords.ts": [
     "lib/message.ts",

@@ -9,12 +9,12 @@ import { MemoryOrders, type Orders } from "../lib/server/orders.ts";
 import type { Request } from "../lib/server/requests.ts";
 import { SqliteLog } from "../lib/server/sqlite_log.ts";
 import { SqliteOrders } from "../lib/server/sqlite_orders.ts";
-import { type Ban, nameKey } from "../lib/message.ts";
+import { type Ban, isGuestName, nameKey } from "../lib/message.ts";
 import * as json from "../lib/wire/json.ts";
 import * as text from "../lib/wire/text.ts";
 import { assert, assertEquals } from "./assert.ts";
 import { clientProgram, Room } from "./fixtures.ts";
-import { House, type Reader } from "./house.ts";
+import { House, type Reader, SlowLog } from "./house.ts";
 
 const START = Date.parse("2026-01-02T03:04:05.000Z");
 const HOUR = 60 * 60 * 1000;
@@ -431,6 +431,80 @@ Deno.test("/slow binds each member in its room, and no operator", async () => {
   assertEquals(await there.say(bob, "six"), []);
 });
 
+Deno.test("Whoever leaves a slow room and comes back under another name waits all the same, and nobody for their neighbours", async () => {
+  const there = await Operated.open();
+  await there.order("/slow 10");
+  const refused = (line: string, left: number) => [
+    `-- refused (one message in 10 s here, wait ${left} s): ${line}`,
+  ];
+  const bob = await there.enter("bob", "2001:db8::1");
+  const neighbour = await there.enter("ann", "2001:db8::2");
+  const home = await there.enter("home", "127.0.0.1");
+  await there.say(bob, "one");
+  neighbour.heard();
+  assertEquals(await there.say(neighbour, "mine"), []);
+  await there.say(home, "one");
+  there.clock.now += 3_000;
+  there.house.hub.part(bob.member, bob.connection, true);
+  there.house.hub.part(home.member, home.connection, true);
+  const again = await there.enter("carl", "2001:db8::3");
+  assertEquals(await there.say(again, "two"), refused("two", 7));
+  // Neither does it help that somebody from there has spoken since.
+  there.clock.now += 6_000;
+  assertEquals(await there.say(again, "two"), refused("two", 1));
+  const elsewhere = await there.enter("dan", "2001:db8:0:1::1");
+  assertEquals(await there.say(elsewhere, "hi"), []);
+  // Through this machine itself anybody may come.
+  const next = await there.enter("other", "127.0.0.1");
+  assertEquals(await there.say(next, "hi"), []);
+  there.clock.now += 1_000;
+  again.heard();
+  assertEquals(await there.say(again, "three"), []);
+  assertEquals(await there.say(again, "four"), refused("four", 10));
+});
+
+Deno.test("A mute of a name silences who looks like it, and a guest's name only that guest", async () => {
+  const there = await Operated.open();
+  const guest = there.house.arrive();
+  guest.connection.outbox.open(text.render);
+  await there.house.hub.enter(guest.member);
+  const imitator = await there.enter("mıke");
+  const guestl = await there.enter("guestl");
+  await there.house.quiet(guest);
+  const isMuted = async (reader: Reader) =>
+    (await there.say(reader, "hi")).at(-1)?.startsWith("-- refused (you are");
+  await there.order("/mute Mike");
+  assertEquals(await isMuted(imitator), true);
+  await there.order("/mute guestl");
+  assertEquals(await isMuted(guestl), true);
+  assertEquals(await isMuted(guest) ?? false, false);
+  await there.order("/unmute guestl");
+  await there.order(`/mute ${guest.member.name}`);
+  assertEquals(await isMuted(guestl) ?? false, false);
+  assertEquals(await isMuted(guest), true);
+});
+
+Deno.test("Whoever is banned between their password and their entry does not own the name, and comes in as a guest", async () => {
+  const log = new SlowLog();
+  const there = await Operated.open({}, { log });
+  const bob = await there.enter("bob", BOB_HOST);
+  await there.say(bob, "/register correct horse");
+  there.house.hub.part(bob.member, bob.connection, true);
+  const opening = log.hold("open");
+  const coming = there.house.program({
+    name: "bob",
+    login: "correct horse",
+    since: { dev: { seq: 1 } },
+  });
+  await opening.reached;
+  await there.order("/ban bob");
+  opening.release();
+  const program = await coming;
+  await there.house.settle();
+  assertEquals(program.member.account, undefined);
+  assertEquals(isGuestName(program.member.name), true);
+});
+
 Deno.test("/topic is shown to everybody who asks or comes in, and set by operators", async () => {
   const there = await Operated.open();
   const bob = await there.enter("bob", BOB_HOST);
@@ -794,8 +868,9 @@ Deno.test("Every act of an operator is logged, with who, whom, why and for how l
   }
 });
 
-Deno.test("Bans are looked up by their lengths, however many there are", () => {
+Deno.test("Bans are looked up by their lengths, however many there are", async () => {
   const bans = new Bans(() => START);
+  await bans.prepare();
   const ban: Ban = { kind: "ban", target: "", by: "op", since: START };
   for (let i = 0; i < 1000; i++) {
     const [a, b] = [i >> 8, i & 255];
@@ -804,13 +879,13 @@ Deno.test("Bans are looked up by their lengths, however many there are", () => {
     bans.add({ ...ban, target: `name${i}` });
   }
   assertEquals(bans.size, 3000);
-  const find = (host: string) => bans.find({ names: [], host })?.target;
+  const find = (host: string) => bans.find({ host })?.target;
   assertEquals(find("10.3.231.9"), "10.3.231.0/24");
   assertEquals(find("10.3.232.9"), undefined);
   assertEquals(find("2001:db8:3e7:1::"), "2001:db8:3e7::/48");
   assertEquals(find("2001:db8:3e8:1::"), undefined);
   assertEquals(
-    bans.find({ names: ["NAME999"], host: "10.200.0.1" })?.target,
+    bans.find({ name: "NAME999", host: "10.200.0.1" })?.target,
     "name999",
   );
   for (const { target } of bans.list()) {

@@ -4,6 +4,8 @@ import { Buffer } from "node:buffer";
 import { warningsOf } from "../lib/server/exposure.ts";
 import type { Limits } from "../lib/server/limits.ts";
 import { ChatServer } from "../lib/server/listen.ts";
+import type { OperatingOptions } from "../lib/server/operating.ts";
+import { MemoryOrders } from "../lib/server/orders.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
 import {
   Authority,
@@ -183,13 +185,17 @@ class TlsRoom implements AsyncDisposable {
     this.certificate = certificate;
   }
 
-  static async open(limits: Partial<Limits> = {}): Promise<TlsRoom> {
+  static async open(
+    limits: Partial<Limits> = {},
+    options: OperatingOptions = {},
+  ): Promise<TlsRoom> {
     const certificate = await CertificateFolder.make(await authority.sign());
     const { cert, key } = certificate;
     const server = await ChatServer.start({
       host: "127.0.0.1",
       port: 0,
       tls: { port: 0, files: { cert, key } },
+      ...options,
       // Nothing happens because time goes by, unless a limit says so.
       limits: {
         firstLineMs: NEVER,
@@ -264,6 +270,23 @@ Deno.test("Members with TLS and without, people and programs, are in one room", 
   ]);
   assertEquals(room.server.tally.encrypted, 2);
   assertEquals(room.server.connections, 3);
+});
+
+Deno.test("Whoever is banned is told so after the handshake, and nothing in plain text", async () => {
+  const orders = new MemoryOrders();
+  const ban = { kind: "ban", by: "op", since: 0 } as const;
+  await orders.ban([{ ...ban, target: "127.0.0.0/8" }]);
+  await using room = await TlsRoom.open({}, { orders });
+  using ann = await room.visitor();
+  assertEquals(await ann.rest(), ["-- bye: you are banned"]);
+  using plain = new Visitor(await room.connect());
+  await plain.send("hello?\n");
+  assertEquals(await plain.rest(), []);
+  using silent = new Visitor(await room.connect());
+  await silent.halfClose();
+  assertEquals(await silent.rest(), []);
+  assertEquals(room.server.tally.drops.banned, 3);
+  assertEquals(room.server.tally.sessions, 0);
 });
 
 Deno.test("Whoever ends their input with TLS is told that all was taken", async () => {

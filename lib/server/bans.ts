@@ -11,6 +11,7 @@ import {
   nameKey,
   normalizeName,
 } from "../message.ts";
+import { Looks } from "./looks.ts";
 
 /** Whom an operator means. */
 export interface Target {
@@ -30,10 +31,12 @@ interface Network {
 
 /** Somebody who may be meant. */
 export interface Suspect {
-  /** What they are called, and what else they own. */
-  readonly names: readonly string[];
+  /** What they are called, or want to be. */
+  readonly name?: string | undefined;
+  /** The name that they own, as `nameKey` writes it: with that they are meant by nothing that only looks like it. */
+  readonly account?: string | undefined;
   /** The address from which they come. */
-  readonly host: string | undefined;
+  readonly host?: string | undefined;
 }
 
 /** An IPv6 network as long as this holds nothing but IPv4 addresses. */
@@ -116,6 +119,8 @@ export function holdsLoopback(network: Network): boolean {
 interface Entry {
   readonly ban: Ban;
   readonly network: Network | undefined;
+  /** By what it is found. */
+  readonly marks: readonly string[];
   /** The key of the name with which it was banned. */
   readonly withKey: string | undefined;
 }
@@ -124,6 +129,8 @@ interface Entry {
 export class Bans {
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
+  readonly #marked = new Map<string, Set<Entry>>();
+  #looks: Looks | undefined;
   /** How many of the networks are how long: a lookup takes one step for each length, however many there are. */
   readonly #lengths = new Map<number, number>();
   /** When the next one of them is over, in ms since 1970. */
@@ -146,25 +153,54 @@ export class Bans {
       .sort((a, b) => a.since - b.since);
   }
 
-  /** Adds one, in the place of what there is for the same target. One whose target means nobody is left out. */
+  /** What has to be there before a name is added. */
+  async prepare(): Promise<void> {
+    this.#looks ??= await Looks.load();
+  }
+
+  /**
+   * Adds one, in the place of what there is for the same target. One whose target means nobody is left out.
+   *
+   * @throws {TypeError} it is a name, and nothing was prepared
+   */
   add(ban: Ban): void {
     const target = readTarget(ban.target);
     if (typeof target === "string") return;
     const { key, network } = target;
+    const marks = this.#marksOf(target);
     this.#delete(key);
     const withKey = ban.with === undefined ? undefined : nameKey(ban.with);
-    this.#entries.set(key, { ban, network, withKey });
+    const entry = { ban, network, marks, withKey };
+    this.#entries.set(key, entry);
+    for (const mark of marks) {
+      const marked = this.#marked.get(mark);
+      if (marked) marked.add(entry);
+      else this.#marked.set(mark, new Set([entry]));
+    }
     if (network) this.#count(network, 1);
     this.#nextEnd = Math.min(this.#nextEnd, ban.until ?? Infinity);
   }
 
+  /**
+   * Whether somebody is meant by a target.
+   *
+   * @throws {TypeError} it is a name, and nothing was prepared
+   */
+  isMeant(suspect: Suspect, target: Target): boolean {
+    const { network } = target;
+    const { host } = suspect;
+    if (network) return host !== undefined && isWithin(host, network);
+    const marks = this.#marksOf(target);
+    return this.#marksBorne(suspect).some((mark) => marks.includes(mark));
+  }
+
   /** The one by which somebody is meant, of several the one that lasts longest. */
-  find({ names, host }: Suspect): Ban | undefined {
+  find(suspect: Suspect): Ban | undefined {
     this.#expire();
     if (this.#entries.size === 0) return undefined;
-    const keys = names.map(nameKey);
-    if (host !== undefined) keys.push(...this.#networksOf(host));
-    return keys.flatMap((key) => this.#entries.get(key)?.ban ?? [])
+    return this.#marksBorne(suspect)
+      .flatMap((mark) => [...this.#marked.get(mark) ?? []])
+      .map(({ ban }) => ban)
       .sort((a, b) => (b.until ?? Infinity) > (a.until ?? Infinity) ? 1 : -1)
       .at(0);
   }
@@ -179,6 +215,26 @@ export class Bans {
     return removed.map(([, { ban }]) => ban);
   }
 
+  /** By what those are found whom a target means. */
+  #marksOf({ key, text, network }: Target): string[] {
+    // The server gives guests their names, which imitate nobody.
+    if (network || isGuestName(text)) return [key];
+    if (!this.#looks) throw new TypeError("names were not prepared for");
+    return [key, ...this.#looks.ofAll(text).map(lookMark)];
+  }
+
+  /** By what somebody can be found. */
+  #marksBorne({ name, account, host }: Suspect): string[] {
+    const marks = host === undefined ? [] : [...this.#networksOf(host)];
+    if (account !== undefined) marks.push(account);
+    if (name === undefined) return marks;
+    const key = nameKey(name);
+    if (key === account) return marks;
+    marks.push(key);
+    if (isGuestName(name) || !this.#looks) return marks;
+    return [...marks, ...this.#looks.of(name).map(lookMark)];
+  }
+
   *#networksOf(host: string): Generator<string> {
     if (this.#lengths.size === 0) return;
     const address = ipaddr.process(host);
@@ -189,9 +245,15 @@ export class Bans {
   }
 
   #delete(key: string): void {
-    const network = this.#entries.get(key)?.network;
+    const entry = this.#entries.get(key);
+    if (!entry) return;
     this.#entries.delete(key);
-    if (network) this.#count(network, -1);
+    for (const mark of entry.marks) {
+      const marked = this.#marked.get(mark);
+      marked?.delete(entry);
+      if (marked?.size === 0) this.#marked.delete(mark);
+    }
+    if (entry.network) this.#count(entry.network, -1);
   }
 
   #count({ bits }: Network, change: 1 | -1): void {
@@ -210,4 +272,23 @@ export class Bans {
       else this.#nextEnd = Math.min(this.#nextEnd, until);
     }
   }
+}
+
+/** A look is no name: neither contains what the other is compared with. */
+function lookMark(look: string): string {
+  return `~${look}`;
+}
+
+/** Until when, and why: behind what somebody is. */
+export function conditions({ until, reason }: Ban): string {
+  return `${until === undefined ? "" : ` ${untilWhen(until)}`}${
+    reason === undefined ? "" : `: ${reason}`
+  }`;
+}
+
+/** @param until when something is over, in ms since 1970; never, if it is not said */
+export function untilWhen(until: number | undefined): string {
+  if (until === undefined) return "for good";
+  const second = new Date(1000 * Math.ceil(until / 1000));
+  return `until ${second.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }

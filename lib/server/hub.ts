@@ -13,6 +13,7 @@ import {
   type Refusal,
 } from "../message.ts";
 import { MemoryAccounts } from "./accounts.ts";
+import { Bans } from "./bans.ts";
 import type { Log } from "./log.ts";
 import {
   type Connection,
@@ -120,13 +121,15 @@ export class Hub {
     const ownership = options.ownership ??
       await openOwnership(limits, { accounts: new MemoryAccounts() });
     await ownership.owned.reserve(operators);
-    const members = new Members(limits, ownership.owned);
+    const bans = new Bans(options.now ?? Date.now);
+    const { owned } = ownership;
+    const members = new Members(limits, { owned, bans });
     const rooms = await Rooms.open(turns, log, limits);
     const seating = new Seating(rooms, new Reading(log, turns), limits);
     const house = { rooms, members, seating };
     return new Hub(
       house,
-      await Operating.open(house, limits, options),
+      await Operating.open({ ...house, bans }, limits, options),
       { ...options, ownership },
     );
   }

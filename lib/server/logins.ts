@@ -141,10 +141,11 @@ export class Logins {
     return this.#refusing(proof.ref, () => this.#check(host, proof));
   }
 
-  /** From now on somebody is known as the owner of a name; whether it still is as they have proven. */
+  /** From now on somebody is known as the owner of a name; whether it still is as they have proven, and not banned. */
   trust(member: Member, proven: Owned): boolean {
     const { name } = proven;
     if (this.#ownership.owned.find(name) !== proven) return false;
+    if (this.#refuseBanned(proven, "")) return false;
     member.account = nameKey(name);
     return true;
   }
@@ -295,10 +296,14 @@ export class Logins {
     // Somebody may have given it up meanwhile, and somebody else registered it.
     if (isRight && before && owned.find(wished) === before) {
       tries.giveBack(network, now);
-      return before;
+      return this.#refuseBanned(before, ref) ?? before;
     }
     log.warn("wrong name or password", { name: shown(name), address: host });
     return wrong(ref);
+  }
+
+  #refuseBanned({ name }: Owned, ref: string): Refusal | undefined {
+    return this.#members.refuseBanned({ name, account: nameKey(name) }, ref);
   }
 
   async #change(

@@ -12,6 +12,7 @@ import {
   type Refusal,
 } from "../message.ts";
 import { isLoopback } from "./admission.ts";
+import { type Bans, conditions } from "./bans.ts";
 import type { Limits } from "./limits.ts";
 import { Batch, type Outbox } from "./outbox.ts";
 import type { OwnedNames } from "./owned.ts";
@@ -64,18 +65,17 @@ export class Members implements Iterable<Member> {
   readonly #sessions = new Map<string, Member>();
   readonly #limits: Readonly<Pick<Limits, "limitLoopback">>;
   readonly #owned: OwnedNames;
+  readonly #bans: Bans;
   #guests = 0;
-  /** Says why nobody may have a name, if there is more to it than its form and whose it is. */
-  onWish:
-    | ((name: string) => Pick<Refusal, "code" | "reason"> | undefined)
-    | undefined;
 
+  /** @param names to whom names belong, and who is banned */
   constructor(
     limits: Readonly<Pick<Limits, "limitLoopback">>,
-    owned: OwnedNames,
+    { owned, bans }: { owned: OwnedNames; bans: Bans },
   ) {
     this.#limits = limits;
     this.#owned = owned;
+    this.#bans = bans;
   }
 
   [Symbol.iterator](): Iterator<Member> {
@@ -92,8 +92,9 @@ export class Members implements Iterable<Member> {
     return this.#names.size;
   }
 
-  has(member: Member): boolean {
-    return this.#all.has(member);
+  has(member: Sitter): boolean {
+    const all: ReadonlySet<Sitter> = this.#all;
+    return all.has(member);
   }
 
   /** Whose name this is, in whichever case. */
@@ -172,6 +173,16 @@ export class Members implements Iterable<Member> {
     return this.#owned.refuses(name, { account, isAtHome });
   }
 
+  /** Why somebody may not have a name: it is banned. */
+  refuseBanned(
+    { name, account }: { name: string; account: string | undefined },
+    ref: string,
+  ): Refusal | undefined {
+    const ban = this.#bans.find({ name, account });
+    const reason = ban && `that name is banned${conditions(ban)}`;
+    return reason === undefined ? undefined : refusal("banned", reason, ref);
+  }
+
   /** Gives a member another name; why not, if they keep the one they have. */
   rename(member: Member, wish: Wish): Refusal | undefined {
     const fault = this.#refuse(member, wish);
@@ -198,8 +209,8 @@ export class Members implements Iterable<Member> {
     if (owner && owner !== member) {
       return refusal("name-taken", "that name is taken", ref);
     }
-    const more = this.onWish?.(wished);
-    return more && refusal(more.code, more.reason, ref);
+    const { account } = member;
+    return this.refuseBanned({ name: wished, account }, ref);
   }
 }
 

@@ -21,11 +21,12 @@ import {
 import { isLoopback, networkOf } from "./admission.ts";
 import {
   Bans,
+  conditions,
   holdsLoopback,
-  isWithin,
   readTarget,
   type Suspect,
   type Target,
+  untilWhen,
 } from "./bans.ts";
 import type { Limits } from "./limits.ts";
 import { LogError } from "./log.ts";
@@ -84,6 +85,15 @@ export interface OperatingOptions {
 /** How many bans are on one page: with the longest reasons it is about 16 KiB. */
 const PAGE_BANS = 20;
 
+/** Where operators do what they do. */
+export interface OperatingHouse {
+  members: Members;
+  rooms: Rooms;
+  seating: Seating;
+  /** Who is banned: what was ordered before is added to it. */
+  bans: Bans;
+}
+
 /** Does what operators ask for, and says what others may not do because of that. */
 export class Operating {
   readonly #members: Members;
@@ -99,7 +109,7 @@ export class Operating {
   readonly #unconfirmed = new WeakMap<Member, { asked: string; at: number }>();
 
   private constructor(
-    house: { members: Members; rooms: Rooms; seating: Seating },
+    house: OperatingHouse,
     limits: OperatingLimits,
     options: OperatingOptions,
   ) {
@@ -110,7 +120,7 @@ export class Operating {
     this.#orders = options.orders ?? new MemoryOrders();
     this.#reload = options.reload;
     this.#now = options.now ?? Date.now;
-    this.#bans = { ban: new Bans(this.#now), mute: new Bans(this.#now) };
+    this.#bans = { ban: house.bans, mute: new Bans(this.#now) };
     this.appoint(options.operators ?? []);
   }
 
@@ -120,15 +130,18 @@ export class Operating {
    * @throws {LogError}
    */
   static async open(
-    house: { members: Members; rooms: Rooms; seating: Seating },
+    house: OperatingHouse,
     limits: OperatingLimits,
     options: OperatingOptions,
   ): Promise<Operating> {
     const operating = new Operating(house, limits, options);
     const { bans, rooms } = await operating.#orders.load();
-    for (const ban of bans) operating.#bans[ban.kind].add(ban);
+    for (const ban of bans) {
+      const { kind } = ban;
+      await operating.#bans[kind].prepare();
+      operating.#bans[kind].add(ban);
+    }
     for (const order of rooms) house.rooms.order(order);
-    house.members.onWish = (name) => operating.#refuseName(name);
     return operating;
   }
 
@@ -145,7 +158,7 @@ export class Operating {
   /** Why nobody may come in from an address, if that is so. */
   bannedFrom(host: string): string | undefined {
     const bans = this.#bans.ban;
-    const ban = bans.size > 0 && bans.find({ names: [], host });
+    const ban = bans.size > 0 && bans.find({ host });
     return ban ? `${SENT_AWAY.banned}${conditions(ban)}` : undefined;
   }
 
@@ -161,18 +174,20 @@ export class Operating {
   refuseToSay(member: Member, room: Room, ref: string): Refusal | undefined {
     const muted = this.refuseMuted(member, ref);
     if (muted || !room.slow) return muted;
-    const { seconds, spoke } = room.slow;
     if (this.isOperator(member)) return undefined;
-    const now = this.#now();
-    const sinceMs = now - (spoke.get(member) ?? -Infinity);
-    // Somebody may have set the clock back.
-    if (sinceMs >= 0 && sinceMs < 1000 * seconds) {
-      const left = Math.ceil(seconds - sinceMs / 1000);
-      const reason = `one message in ${seconds} s here, wait ${left} s`;
-      return refusal("slow", reason, ref);
-    }
-    spoke.set(member, now);
-    return undefined;
+    const host = hostOf(member);
+    // Whoever comes through this machine may be anybody.
+    const isShared = host === undefined || isLoopback(host);
+    const waitMs = room.slow.take(
+      member,
+      isShared ? undefined : networkOf(host),
+      this.#now(),
+      (other) => this.#members.has(other),
+    );
+    if (waitMs === 0) return undefined;
+    const left = Math.ceil(waitMs / 1000);
+    const reason = `one message in ${room.slow.seconds} s here, wait ${left} s`;
+    return refusal("slow", reason, ref);
   }
 
   /**
@@ -243,6 +258,7 @@ export class Operating {
     if (typeof target === "string") {
       return tell(member, refusal("usage", target, ref));
     }
+    await this.#bans[kind].prepare();
     const fault = tooLong(reason, MAX_REASON_BYTES, ref) ??
       this.#confirm(member, target, order);
     if (fault) return tell(member, fault);
@@ -250,15 +266,16 @@ export class Operating {
     const since = this.#now();
     const { network, spared } = this.#networkWith(member, target);
     const said = {
-      kind,
       by: member.name,
       ...why(reason),
       since,
       ...(ms !== undefined && { until: since + ms }),
     };
     const bans: Ban[] = [
-      { ...said, target: target.text },
-      ...(network ? [{ ...said, target: network, with: target.text }] : []),
+      { kind, target: target.text, ...said },
+      ...(network
+        ? [{ kind, target: network, with: target.text, ...said }]
+        : []),
     ];
     for (const ban of bans) this.#bans[kind].add(ban);
     const whom = bans.map(({ target }) => target).join(", ");
@@ -274,7 +291,7 @@ export class Operating {
     const lasting = bans.filter(({ target }) => !isGuestName(target));
     const kept = await this.#keep(() => this.#orders.ban(lasting));
     const text = `${kind === "ban" ? "banned" : "muted"} ${
-      end(bans[0]?.until)
+      untilWhen(bans[0]?.until)
     }: ${whom}${spared}; ${counted(hit.length)} ${
       kind === "ban" ? "ended" : "silenced"
     }${kept}`;
@@ -409,12 +426,8 @@ export class Operating {
     target: Target,
     { ref, ...asked }: Ordering<"ban" | "mute">,
   ): Refusal | undefined {
-    const { name, account } = member;
-    const host = hostOf(member);
-    const { network, key } = target;
-    const isOwn = network
-      ? host !== undefined && isWithin(host, network)
-      : key === nameKey(name) || key === account;
+    const { network } = target;
+    const isOwn = this.#bans[asked.type].isMeant(suspect(member), target);
     if (!isOwn && !(network && holdsLoopback(network))) return undefined;
     const request = JSON.stringify(asked);
     const now = this.#now();
@@ -427,7 +440,7 @@ export class Operating {
     this.#unconfirmed.set(member, { asked: request, at: now });
     const whom = isOwn ? "you" : "everybody on the server's own machine";
     const what = `this would ${asked.type} ${whom}, ${
-      end(
+      untilWhen(
         asked.ms === undefined ? undefined : now + asked.ms,
       )
     }`;
@@ -461,14 +474,6 @@ export class Operating {
     connection?.end(reason, drop);
   }
 
-  #refuseName(name: string): Pick<Refusal, "code" | "reason"> | undefined {
-    const bans = this.#bans.ban;
-    if (bans.size === 0) return undefined;
-    const ban = bans.find({ names: [name], host: undefined });
-    return ban &&
-      { code: "banned", reason: `that name is banned${conditions(ban)}` };
-  }
-
   /** The room of that name, or the one where somebody is. */
   #room(
     member: Member,
@@ -499,8 +504,7 @@ export class Operating {
 /** Who somebody is to whom bans may apply. */
 function suspect(member: Member): Suspect {
   const { name, account } = member;
-  const names = [name, account ?? ""].filter((name) => name !== "");
-  return { names, host: hostOf(member) };
+  return { name: name || undefined, account, host: hostOf(member) };
 }
 
 /** Who has ordered something, for the log. */
@@ -526,19 +530,6 @@ function tooLong(
   if (bytes <= most) return undefined;
   const reason = `${bytes} bytes are too long, at most ${most} will do here`;
   return refusal("too-long", reason, ref);
-}
-
-/** Until when, and why: behind what somebody is. */
-function conditions({ until, reason }: Ban): string {
-  return `${until === undefined ? "" : ` ${end(until)}`}${
-    reason === undefined ? "" : `: ${reason}`
-  }`;
-}
-
-function end(until: number | undefined): string {
-  if (until === undefined) return "for good";
-  const second = new Date(1000 * Math.ceil(until / 1000));
-  return `until ${second.toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
 function counted(members: number): string {

@@ -3,9 +3,7 @@
  */
 
 import { nameKey } from "../message.ts";
-
-/** What names have in common that look alike as they are written. */
-type LookOf = (name: string) => string;
+import { Looks } from "./looks.ts";
 
 /** Somebody who wants a name. */
 export interface Claimant {
@@ -27,8 +25,9 @@ export class OwnedNames {
   readonly #owned = new Map<string, Owned>();
   /** The names that nobody may register but from this machine. */
   #reserved: ReadonlyMap<string, Owned> = new Map();
-  readonly #looks = new Map<string, number>();
-  #lookOf: LookOf | undefined;
+  /** How many of all these names have a look. */
+  readonly #counts = new Map<string, number>();
+  #looks: Looks | undefined;
 
   /** How many are registered. */
   get size(): number {
@@ -42,10 +41,10 @@ export class OwnedNames {
 
   /** From now on these names can be registered only from this machine, whether they are registered or not. */
   async reserve(names: readonly string[]): Promise<void> {
-    const lookOf = names.length > 0 ? await this.#load() : undefined;
+    const looks = names.length > 0 ? await this.#load() : undefined;
     for (const reserved of this.#reserved.values()) this.#count(reserved, -1);
     this.#reserved = new Map(
-      lookOf && names.map((name) => [nameKey(name), own(name, lookOf)]),
+      looks && names.map((name) => [nameKey(name), own(name, looks)]),
     );
     for (const reserved of this.#reserved.values()) this.#count(reserved, 1);
   }
@@ -61,8 +60,8 @@ export class OwnedNames {
    * @throws {TypeError} nothing was prepared
    */
   add(name: string): Owned {
-    if (!this.#lookOf) throw new TypeError("names were not prepared for");
-    const owned = own(name, this.#lookOf);
+    if (!this.#looks) throw new TypeError("names were not prepared for");
+    const owned = own(name, this.#looks);
     this.#owned.set(nameKey(name), owned);
     this.#count(owned, 1);
     return owned;
@@ -78,46 +77,37 @@ export class OwnedNames {
 
   /** Whether somebody may not have a name, because it belongs to somebody else or looks as if it did. */
   refuses(name: string, claimant: Claimant): boolean {
-    if (!this.#lookOf) return false;
+    if (!this.#looks) return false;
     const key = nameKey(name);
     if (claimant.account === key) return false;
     if (this.#owned.has(key)) return true;
     if (this.#reserved.has(key)) return !claimant.isAtHome();
-    // Other letters have capitals that look like capitals of ours, and small ones that look like nothing.
-    const isPlain = /^[\w.-]*$/.test(name);
-    const forms = isPlain ? [name] : formsOf(name);
-    return forms.map(this.#lookOf).some((look) => this.#looks.has(look));
+    return this.#looks.of(name).some((look) => this.#counts.has(look));
   }
 
   /** Whether a name looks like another one that belongs to somebody, however either is written. */
   isLikeAnother(name: string): boolean {
-    if (!this.#lookOf) return false;
-    const { looks } = own(name, this.#lookOf);
+    if (!this.#looks) return false;
+    const { looks } = own(name, this.#looks);
     const reserved = this.#reserved.get(nameKey(name));
     return looks.some((look) =>
-      (this.#looks.get(look) ?? 0) > (reserved?.looks.includes(look) ? 1 : 0)
+      (this.#counts.get(look) ?? 0) > (reserved?.looks.includes(look) ? 1 : 0)
     );
   }
 
-  async #load(): Promise<LookOf> {
-    const { lookOf } = await import("./lookalikes.ts");
-    return this.#lookOf ??= lookOf;
+  async #load(): Promise<Looks> {
+    return this.#looks ??= await Looks.load();
   }
 
   #count({ looks }: Owned, by: number): void {
     for (const look of looks) {
-      const count = (this.#looks.get(look) ?? 0) + by;
-      if (count > 0) this.#looks.set(look, count);
-      else this.#looks.delete(look);
+      const count = (this.#counts.get(look) ?? 0) + by;
+      if (count > 0) this.#counts.set(look, count);
+      else this.#counts.delete(look);
     }
   }
 }
 
-/** How somebody may write a name: each of these can be imitated. */
-function formsOf(name: string): string[] {
-  return [name, nameKey(name), nameKey(name).toUpperCase()];
-}
-
-function own(name: string, lookOf: LookOf): Owned {
-  return { name, looks: [...new Set(formsOf(name).map(lookOf))] };
+function own(name: string, looks: Looks): Owned {
+  return { name, looks: looks.ofAll(name) };
 }

@@ -7,6 +7,7 @@ import type { ChatEvent, Message, Render, RoomState } from "../message.ts";
 import { MAX_LISTED } from "../message.ts";
 import type { Extent, NewMessage, Origin, Place } from "./log.ts";
 import { Batch, join, type Outbox, type Share } from "./outbox.ts";
+import type { Slow } from "./slow.ts";
 import type { Round } from "./turns.ts";
 
 /** The order in which names are listed. */
@@ -54,14 +55,6 @@ export class Seat {
 
 /** From where somebody reads on who comes into a room. */
 export type Start = { behind: number; resumes: boolean };
-
-/** How often somebody may say something in a room, and when they last have. */
-export interface Slow {
-  /** How long everybody waits between two messages, in seconds. */
-  readonly seconds: number;
-  /** When each has said something last, in ms since 1970. */
-  readonly spoke: WeakMap<Sitter, number>;
-}
 
 /** A message that is said and not stored yet, and whoever wants to know what came of it. */
 export interface Unstored {

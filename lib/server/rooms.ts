@@ -11,6 +11,7 @@ import type { Limits } from "./limits.ts";
 import type { RoomOrder } from "./orders.ts";
 import { Batch } from "./outbox.ts";
 import { Room, type Said, type Seat, type Unstored } from "./room.ts";
+import { Slow } from "./slow.ts";
 import type { Turns } from "./turns.ts";
 
 const log = getLogger(["chat", "rooms"]);
@@ -238,12 +239,11 @@ export class Rooms {
   }
 }
 
-/** Who has just spoken need not wait longer than before. */
-function obey(room: Room, { topic, slowSeconds: seconds }: RoomOrder): void {
+function obey(room: Room, { topic, slowSeconds }: RoomOrder): void {
   room.topic = topic;
-  if (room.slow?.seconds === seconds) return;
-  const spoke = room.slow?.spoke ?? new WeakMap();
-  room.slow = seconds > 0 ? { seconds, spoke } : undefined;
+  if (slowSeconds === 0) room.slow = undefined;
+  else if (room.slow) room.slow.seconds = slowSeconds;
+  else room.slow = new Slow(slowSeconds);
 }
 
 function refuse(unstored: readonly Unstored[], cause: string): void {
