@@ -429,6 +429,54 @@ Deno.test("Whoever has given up a name, or changed its password, leaves nobody e
   );
 });
 
+Deno.test("Who knows the old password does not get in by a check that began before there was another", async () => {
+  const accounts = new SlowAccounts();
+  const here = await house(accounts);
+  const ann = await owner(here, "ann");
+  const bob = await here.enter("bob");
+  await here.quiet(ann, bob);
+  const checked = Promise.withResolvers<void>();
+  accounts.finding = checked.promise;
+  const late = login(here, bob, "ann");
+  await ask(here, ann, { type: "password", password: OTHER, ref: "" });
+  checked.resolve();
+  await late;
+  assertEquals(bob.heard(), ["-- refused (wrong name or password): /login"]);
+  assertEquals(ann.heard(), ["-- ann has another password now"]);
+  await login(here, bob, "ann", OTHER);
+  assertEquals(bob.heard().at(-1), "-- you are logged in as ann");
+});
+
+Deno.test("Many who are right log in from one address at once, and of those who are wrong only three are heard", async () => {
+  const here = await house();
+  const names = ["ann", "bob", "cy", "dora", "eve", "fay", "gus", "hal"];
+  const readers: Reader[] = [];
+  for (const name of names) {
+    await owner(here, name);
+    readers.push(await here.enter(`${name}-too`));
+  }
+  const loginAll = async (password: string) => {
+    await Promise.all(
+      readers.map((reader, i) => login(here, reader, names[i]!, password)),
+    );
+    return readers.map((reader) =>
+      reader.heard().findLast((line) => line.startsWith("-- ")) ?? ""
+    );
+  };
+  assertEquals(
+    await loginAll(SECRET),
+    names.map((name) => `-- you are logged in as ${name}`),
+  );
+  const wrong = await loginAll(OTHER);
+  const heard = "-- refused (wrong name or password): /login";
+  assertEquals(wrong.filter((line) => line === heard).length, 3);
+  assertEquals(
+    wrong.filter((line) => line.startsWith("-- refused (too many wrong"))
+      .length,
+    names.length - 3,
+  );
+});
+
 Deno.test("A name that is being registered belongs to whoever asked, and to nobody if it cannot be stored", async () => {
   const accounts = new SlowAccounts();
   const here = await house(accounts);

@@ -362,6 +362,23 @@ Deno.test("Who is muted reads on, and is refused to speak, also under another na
   assertEquals(there.op.heard(), ["<ann> hi"]);
 });
 
+Deno.test("Who is muted does not speak by logging in to another name, and who is away from a banned name is hit, too", async () => {
+  const there = await Operated.open();
+  const bob = await there.enter("bob", BOB_HOST);
+  await there.say(bob, "/register correct horse");
+  await there.say(bob, "/nick tom");
+  await there.order("/mute tom");
+  bob.heard();
+  assertEquals(await there.say(bob, "/login bob correct horse"), [
+    "-- refused (you are muted): /login",
+  ]);
+  await there.order("/unmute tom");
+  assertEquals(await there.order("/ban bob 1h"), [
+    "[tom] is offline",
+    `-- banned until 2026-01-02 04:04:05 UTC: bob, ${BOB_HOST}; 1 member ended`,
+  ]);
+});
+
 Deno.test("A program that is muted or too fast is told so, and what was stored before is acknowledged when it is said again", async () => {
   const there = await Operated.open();
   const session = "0".repeat(32);

@@ -20,7 +20,7 @@ import type { Accounts } from "./accounts.ts";
 import { isLoopback, networkOf } from "./admission.ts";
 import type { Limits } from "./limits.ts";
 import { LogError } from "./log.ts";
-import { type Member, type Members, refusal, tell } from "./members.ts";
+import { hostOf, type Member, type Members, refusal, tell } from "./members.ts";
 import { type Owned, OwnedNames } from "./owned.ts";
 import {
   type Cost,
@@ -101,6 +101,13 @@ export class Logins {
   readonly #seating: Seating;
   readonly #limits: LoginsLimits;
   readonly #ownership: Ownership;
+  /** Passwords that are being checked, by network, and when the next of them has been. */
+  readonly #checks = new Map<
+    string,
+    { running: number; ended: PromiseWithResolvers<void> }
+  >();
+  /** How many wait for one of those. */
+  #waiting = 0;
   /** Takes somebody out at once, of whom the others are told that they are offline. */
   readonly #dismiss: (member: Member) => void;
 
@@ -271,16 +278,33 @@ export class Logins {
     host: string,
     { name, password, ref }: Proof,
   ): Promise<Owned | Refusal> {
-    const { accounts, owned, passwords, tries } = this.#ownership;
+    const { tries } = this.#ownership;
     const network = networkOf(host);
-    const now = performance.now();
-    const waitMs = tries.take(network, now);
-    if (waitMs > 0) {
+    const taken = await this.#take(network);
+    if ("waitMs" in taken) {
       const reason = `too many wrong passwords came from your address, ${
-        again(waitMs)
+        again(taken.waitMs)
       }`;
       return refusal("too-many-tries", reason, ref);
     }
+    try {
+      return await this.#judge(
+        host,
+        { name, password, ref },
+        () => tries.giveBack(network, taken.at),
+      );
+    } finally {
+      this.#ended(network);
+    }
+  }
+
+  /** Whether somebody knows the password of a name; calls `giveBack` if they have not been wrong. */
+  async #judge(
+    host: string,
+    { name, password, ref }: Proof,
+    giveBack: () => void,
+  ): Promise<Owned | Refusal> {
+    const { accounts, owned, passwords } = this.#ownership;
     const wished = normalizeName(name);
     // What cannot be a name is not looked for, and takes as long.
     const isName = nameFault(wished) === undefined;
@@ -290,16 +314,50 @@ export class Logins {
       const account = before && await accounts.find(wished);
       isRight = await passwords.check(password, account?.hash);
     } catch (error) {
-      tries.giveBack(network, now);
+      giveBack();
       throw error;
     }
     // Somebody may have given it up meanwhile, and somebody else registered it.
     if (isRight && before && owned.find(wished) === before) {
-      tries.giveBack(network, now);
+      giveBack();
       return this.#refuseBanned(before, ref) ?? before;
     }
     log.warn("wrong name or password", { name: shown(name), address: host });
     return wrong(ref);
+  }
+
+  /**
+   * Takes a try. Where all are taken by passwords that are just being checked, it is waited until one of them is: many
+   * who are right may come from one address at once.
+   *
+   * @throws {TooManyChecks}
+   */
+  async #take(network: string): Promise<{ at: number } | { waitMs: number }> {
+    for (;;) {
+      const at = performance.now();
+      const waitMs = this.#ownership.tries.take(network, at);
+      const checks = this.#checks.get(network) ??
+        { running: 0, ended: Promise.withResolvers<void>() };
+      if (waitMs === 0) {
+        checks.running++;
+        this.#checks.set(network, checks);
+        return { at };
+      }
+      if (checks.running === 0) return { waitMs };
+      if (this.#waiting >= this.#limits.maxChecks) throw new TooManyChecks();
+      this.#waiting++;
+      await checks.ended.promise;
+      this.#waiting--;
+    }
+  }
+
+  /** A password from there has been checked. */
+  #ended(network: string): void {
+    const checks = this.#checks.get(network);
+    if (!checks) return;
+    checks.ended.resolve();
+    checks.ended = Promise.withResolvers();
+    if (--checks.running === 0) this.#checks.delete(network);
   }
 
   #refuseBanned({ name }: Owned, ref: string): Refusal | undefined {
@@ -314,14 +372,17 @@ export class Logins {
     const mine = this.#owned(member);
     if (!mine) return notLoggedIn(ref);
     const { name } = mine;
+    const address = hostOf(member);
     const fault = badPassword(password, name, ref);
     if (fault) return fault;
     const hash = await passwords.hash(password);
     if (owned.find(name) !== mine) return notLoggedIn(ref);
     if (!await accounts.change({ name, hash })) return notLoggedIn(ref);
-    // Whoever else knew the old one has to say the new one.
+    // Whoever else knew the old one has to say the new one, also whose old one is just being checked.
+    owned.remove(mine);
+    owned.add(name);
     this.#logOut(mine, member);
-    log.info("new password", { name, address: member.connection?.host });
+    log.info("new password", { name, address });
     return `${name} has another password now`;
   }
 
@@ -333,10 +394,11 @@ export class Logins {
     const mine = this.#owned(member);
     if (!mine) return notLoggedIn(ref);
     const { name } = mine;
+    const address = hostOf(member);
     await accounts.remove(name);
     owned.remove(mine);
     this.#logOut(mine);
-    log.info("unregistered", { name, address: member.connection?.host });
+    log.info("unregistered", { name, address });
     return `${name} belongs to nobody now`;
   }
 

@@ -102,6 +102,13 @@ export class Members implements Iterable<Member> {
     return this.#names.get(nameKey(name));
   }
 
+  /** Who is called so, or else has logged in to that name. */
+  whoIs(name: string): Member | undefined {
+    const account = nameKey(name);
+    return this.find(name) ??
+      [...this.#all].find((member) => member.account === account);
+  }
+
   /** Whose session this is. */
   ofSession(session: string | undefined): Member | undefined {
     return session === undefined ? undefined : this.#sessions.get(session);

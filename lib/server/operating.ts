@@ -303,7 +303,8 @@ export class Operating {
     const hit: Member[] = [];
     for (const member of [...this.#members]) {
       const ban = this.#bans[kind].find(suspect(member));
-      if (!ban || !added.includes(ban)) continue;
+      // Whom another one mutes for longer has been told.
+      if (!ban || (kind === "mute" && !added.includes(ban))) continue;
       hit.push(member);
       if (kind === "ban") {
         const farewell = `${SENT_AWAY.banned}${conditions(ban)}`;
@@ -456,7 +457,7 @@ export class Operating {
     member: Member,
     { text, network }: Target,
   ): { network?: string; spared: string } {
-    const whom = network ? undefined : this.#members.find(text);
+    const whom = network ? undefined : this.#members.whoIs(text);
     const host = whom && hostOf(whom);
     if (host === undefined || isLoopback(host)) return { spared: "" };
     const name = networkOf(host);

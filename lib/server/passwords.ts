@@ -26,7 +26,11 @@ const AT_ONCE = 2;
 const MIN_LENGTH = 8;
 
 /** More passwords are to be checked than may wait. */
-export class TooManyChecks extends Error {}
+export class TooManyChecks extends Error {
+  constructor() {
+    super("too many passwords are being checked");
+  }
+}
 
 /** The one way in which a password is compared: keyboards differ, and a line of text has no blanks around it. */
 function normalize(password: string): string {
@@ -110,7 +114,7 @@ export class Passwords {
   async #begin(): Promise<void> {
     if (this.#running >= AT_ONCE) {
       if (this.#waiting.length >= this.#limits.maxChecks) {
-        throw new TooManyChecks("too many passwords are being checked");
+        throw new TooManyChecks();
       }
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }

@@ -22,7 +22,7 @@ import {
   tell,
 } from "./members.ts";
 import type { Limits } from "./limits.ts";
-import type { Logins } from "./logins.ts";
+import type { Claim, Logins } from "./logins.ts";
 import type { Seat } from "./room.ts";
 import type { Rooms } from "./rooms.ts";
 import type { Operating, OperatingLimits } from "./operating.ts";
@@ -108,7 +108,7 @@ export class Requests {
       case "login":
       case "password":
       case "unregister":
-        return this.#logins.handle(member, request);
+        return this.#claim(member, request);
       default:
         return this.#operating.handle(member, request);
     }
@@ -301,6 +301,14 @@ export class Requests {
       this.#members.rename(member, wish);
     if (fault) return tell(member, fault);
     this.#seating.renamed(member, from);
+  }
+
+  /** Logging in gives another name, which whoever is muted cannot take. */
+  #claim(member: Member, claim: Claim): Promise<void> | void {
+    const fault = claim.type === "login"
+      ? this.#operating.refuseMuted(member, claim.ref)
+      : undefined;
+    return fault ? tell(member, fault) : this.#logins.handle(member, claim);
   }
 
   #refuseText(text: string, ref: string): Refusal | undefined {
