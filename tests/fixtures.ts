@@ -30,6 +30,10 @@ Deno.env.set(
   "CHAT_CONFIG",
   fileURLToPath(new URL("no_settings.json", import.meta.url)),
 );
+// Nor the servers that they trust, and their logins. On macOS that would take another HOME, where Deno has its cache.
+for (const name of ["XDG_CONFIG_HOME", "APPDATA"]) {
+  Deno.env.set(name, fileURLToPath(new URL("nowhere", import.meta.url)));
+}
 
 /** `promise`, unless it takes so long that something must be wrong. */
 export async function soon<T>(
