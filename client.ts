@@ -108,7 +108,7 @@ async function connect(
       }
       if (error.wasWrong) complain("that is not the password");
       password = await askPassword(
-        `Password for ${formatAddress(options)}: `,
+        `Password of the server ${formatAddress(options)}: `,
       );
     }
   }
@@ -203,10 +203,22 @@ async function ask(
 ${fingerprint}
 Whoever runs the server can say whether that is the right one.`,
   );
-  if (!confirm("Trust it from now on?")) return false;
+  if (!await askYes("Trust it from now on? [y/N] ")) return false;
   const fault = await known.trust(address, fingerprint);
   if (fault) complain(`trusted for this time only: ${fault}`);
   return true;
+}
+
+/** Asks what only `y` or `yes` agrees to; confirm() would take `yes` for no. */
+async function askYes(question: string): Promise<boolean> {
+  await writeOut(question);
+  const buffer = new Uint8Array(4096);
+  // A terminal gives one line at a time.
+  const count = await Deno.stdin.read(buffer);
+  const answer = new TextDecoder().decode(buffer.subarray(0, count ?? 0));
+  // What is said next begins a line, also after Ctrl-D.
+  if (!answer.endsWith("\n")) await writeOut("\n");
+  return /^y(es)?$/i.test(answer.trim());
 }
 
 async function talk(link: Link, options: ClientOptions): Promise<number> {

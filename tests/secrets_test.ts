@@ -476,7 +476,7 @@ deskTest(
       flags: ["--name", "ann"],
     });
     await (await server.accept()).send(NEEDED);
-    const question = `Password for 127.0.0.1:${server.port}:`;
+    const question = `Password of the server 127.0.0.1:${server.port}:`;
     await ann.untilLast(question);
     await ann.type("firstguess\r");
     const [first, told] = await asking(server);
@@ -508,7 +508,7 @@ deskTest(
       const env = { XDG_CONFIG_HOME: home.path };
       await using ann = Desk.client(server.port, { env });
       await (await server.accept()).send(NEEDED);
-      await ann.untilLast(/^Password for /);
+      await ann.untilLast(/^Password of the server /);
       if (end === "key") await ann.type("sesame\x03");
       else ann.kill("SIGTERM");
       const code = end === "key" ? 130 : 143;
@@ -527,7 +527,7 @@ deskTest(
     await using ann = Desk.client(server.port, { env });
     for (const guess of ["stale", "two", "three"]) {
       if (guess !== "stale") {
-        await ann.untilLast(/^Password for /);
+        await ann.untilLast(/^Password of the server /);
         await ann.type(`${guess}\r`);
       }
       const [bot, told] = await asking(server);

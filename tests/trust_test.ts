@@ -585,7 +585,7 @@ testUnless(
     const met = await fingerprintOf(made.cert);
     await using server = new SecureServer(made);
     await using folder = await ownFolder();
-    {
+    for (const answer of ["\r", "nay\r", "\x04"]) {
       await using refusing = newcomer(server.port, folder);
       await refusing.untilLast("Trust it from now on? [y/N]");
       const lines = refusing.rows.filter((row) => row !== "");
@@ -593,14 +593,17 @@ testUnless(
         `Nobody known vouches for the certificate of 127.0.0.1:${server.port}:`,
         met,
       ]);
-      await refusing.type("\r");
-      assertEquals((await refusing.untilExit()).includes("exit 1, sane"), true);
+      await refusing.type(answer);
+      const end = await refusing.untilExit();
+      // What it says begins a line.
+      assertMatch(end.at(-2)!, /^chat-client: cannot connect /);
+      assertEquals(end.at(-1), "exit 1, sane");
     }
     {
       await using trusting = newcomer(server.port, folder);
       await trusting.untilLast("Trust it from now on? [y/N]");
       assertEquals(server.heard, []);
-      await trusting.type("y\r");
+      await trusting.type("yes\r");
       await server.welcome();
       await trusting.untilLast("lobby ann>");
     }
