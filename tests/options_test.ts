@@ -523,6 +523,10 @@ Deno.test("clientOptions() says in one line what is wrong with a command line", 
       "text and json do not go together: a server of plain text tells no events",
     ],
     [
+      ["--text", "--password-file", "pw"],
+      "password-file and text do not go together: in plain text, the first line that you say answers who asks for a password",
+    ],
+    [
       ["--retry"],
       "--retry needs a value: in a pipe: try for so long to connect again",
     ],

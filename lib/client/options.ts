@@ -227,6 +227,11 @@ export function clientOptions(
       "text and json do not go together: a server of plain text tells no events",
     );
   }
+  if (passwordFile && rest.text) {
+    throw new UsageError(
+      "password-file and text do not go together: in plain text, the first line that you say answers who asks for a password",
+    );
+  }
   if (rest.login && rest.text) {
     throw new UsageError(
       "login and text do not go together: in plain text, /login NAME does it",
