@@ -159,6 +159,39 @@ Deno.test("The compiled server keeps what was said on disk, backs it up, and the
   }
 });
 
+Deno.test("The compiled client trusts what the compiled server has made, and talks to it over TLS", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    await using cert = new Program(SERVER, ["cert", folder]);
+    const { code, out } = await cert.result();
+    const [fingerprint = ""] = /SHA256:\S{43}/.exec(out[0] ?? "") ?? [];
+    assertEquals([code, fingerprint.length], [0, 50]);
+    const file = `${folder}/cert.pem`;
+    await using server = new Program(SERVER, [
+      ...["--port", "off", "--tls-port", "0"],
+      ...["--tls-cert", file, "--tls-key", `${folder}/key.pem`],
+    ]);
+    const url = `chats://localhost:${await listening(server)}`;
+    await using ann = new Program(CLIENT, ["--tls-ca", file, url], {
+      USER: "ann",
+    });
+    await ann.out.next();
+    await using bob = new Program(
+      CLIENT,
+      ["--tls-fingerprint", fingerprint, url],
+      { USER: "bob" },
+    );
+    await bob.write("hello\n");
+    await bob.closeInput();
+    await ann.out.until("<bob> hello");
+    assertEquals(await bob.exit(), 0);
+    await using eve = new Program(CLIENT, [url], { USER: "eve" });
+    assertEquals((await eve.result()).code, 1);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 testUnless(
   without("sh"),
   "The compiled server stops as the one from source does",
