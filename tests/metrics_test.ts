@@ -2,6 +2,8 @@
 
 import dashboard from "../docs/grafana.json" with { type: "json" };
 import { UsageError } from "../lib/flags.ts";
+import { EntryPassword } from "../lib/server/entry.ts";
+import { ChatServer } from "../lib/server/listen.ts";
 import type { Log } from "../lib/server/log.ts";
 import { MemoryLog } from "../lib/server/log.ts";
 import { Metrics } from "../lib/server/metrics.ts";
@@ -431,6 +433,51 @@ Deno.test("/healthz says 200, and 503 from the beginning of the end to the last 
   await metrics.close();
   const refused = await endpoint.get("/healthz").catch((error) => error);
   assert(refused instanceof TypeError);
+});
+
+Deno.test("/healthz warns of a port that the network reaches in plain text, as it is guarded now", async () => {
+  const server = await ChatServer.start({ host: "0.0.0.0", port: 0 });
+  const metrics = new Metrics(LOOPBACK);
+  try {
+    const endpoint = new Endpoint(metrics.serve(server).port);
+    const warnings = async () =>
+      (await (await endpoint.get("/healthz")).json()).warnings;
+    assertEquals(await warnings(), [
+      "anybody who reaches this machine can join: there is neither TLS nor a password",
+    ]);
+    const why =
+      "can be read on the way, there is no TLS at a port that the network reaches";
+    server.limit({ registeredOnly: true });
+    assertEquals(await warnings(), [`logins ${why}`]);
+    server.guard(new EntryPassword("a password"));
+    assertEquals(await warnings(), [`passwords ${why}`]);
+  } finally {
+    await server.stop();
+    await metrics.close();
+  }
+});
+
+Deno.test("The log of a server that the network reaches in plain text begins with what is not safe", async () => {
+  const open = "anybody who reaches this machine can join: there is " +
+    "neither TLS nor a password";
+  const readable = "logins can be read on the way, there is no TLS at a port " +
+    "that the network reaches";
+  for (
+    const [flags, warning] of [
+      [[], open],
+      [["--registered-only"], readable],
+    ] as const
+  ) {
+    await using server = serverProgram(
+      ...["--host", "0.0.0.0", "--port", "0", ...flags],
+    );
+    const port = await listening(server);
+    const line = await server.errors.next();
+    assert(
+      line?.endsWith(` warning ${warning} address=0.0.0.0:${port}`),
+      line,
+    );
+  }
 });
 
 Deno.test({

@@ -640,8 +640,9 @@ Deno.test("chat-server starts with a certificate that has expired, and warns", a
 });
 
 Deno.test("warningsOf() says what is missing at a port that the network reaches", () => {
-  const none = { hasTls: false, hasPassword: false };
-  const both = { hasTls: true, hasPassword: true };
+  const isRegisteredOnly = false;
+  const none = { hasTls: false, hasPassword: false, isRegisteredOnly };
+  const both = { hasTls: true, hasPassword: true, isRegisteredOnly };
   const isPlainPublic = true;
   assertEquals(warningsOf({ ...none, isPlainPublic: false }), []);
   assertEquals(warningsOf({ ...both, isPlainPublic: false }), []);
@@ -652,8 +653,16 @@ Deno.test("warningsOf() says what is missing at a port that the network reaches"
     "what is said can be read on the way, there is no TLS at a port that the network reaches",
   ]);
   for (const hasTls of [true, false]) {
-    assertEquals(warningsOf({ hasPassword: true, hasTls, isPlainPublic }), [
-      "passwords can be read on the way, there is no TLS at a port that the network reaches",
+    for (const isRegisteredOnly of [true, false]) {
+      const guarded = { hasPassword: true, hasTls, isRegisteredOnly };
+      assertEquals(warningsOf({ ...guarded, isPlainPublic }), [
+        "passwords can be read on the way, there is no TLS at a port that the network reaches",
+      ]);
+    }
+    const registered = { ...none, hasTls, isRegisteredOnly: true };
+    assertEquals(warningsOf({ ...registered, isPlainPublic: false }), []);
+    assertEquals(warningsOf({ ...registered, isPlainPublic }), [
+      "logins can be read on the way, there is no TLS at a port that the network reaches",
     ]);
   }
 });

@@ -6,21 +6,26 @@ export interface Exposure {
   isPlainPublic: boolean;
   hasTls: boolean;
   hasPassword: boolean;
+  /** Whether only those come in who log in. */
+  isRegisteredOnly: boolean;
 }
 
 /** What is not as safe as it could be, in a sentence each. */
-export function warningsOf(
-  { isPlainPublic, hasTls, hasPassword }: Exposure,
-): string[] {
-  if (!isPlainPublic) return [];
-  if (hasPassword) {
-    return [
-      "passwords can be read on the way, there is no TLS at a port that the network reaches",
-    ];
-  }
+export function warningsOf(exposure: Exposure): string[] {
+  if (!exposure.isPlainPublic) return [];
+  const readable = readableIn(exposure);
   return [
-    hasTls
-      ? "what is said can be read on the way, there is no TLS at a port that the network reaches"
+    readable
+      ? `${readable} can be read on the way, there is no TLS at a port that the network reaches`
       : "anybody who reaches this machine can join: there is neither TLS nor a password",
   ];
+}
+
+/** The worst that can be read on the way; nothing, if whoever would read it can as well come in and listen. */
+function readableIn(
+  { hasTls, hasPassword, isRegisteredOnly }: Exposure,
+): string | undefined {
+  if (hasPassword) return "passwords";
+  if (isRegisteredOnly) return "logins";
+  return hasTls ? "what is said" : undefined;
 }

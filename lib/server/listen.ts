@@ -253,7 +253,9 @@ export class ChatServer {
 
   /** Changes limits, for those who are here already, too: at the latest from the next line that they say. */
   limit(limits: Partial<Limits>): void {
+    const wasRegisteredOnly = this.#limits.registeredOnly;
     Object.assign(this.#limits, limits);
+    if (wasRegisteredOnly !== this.#limits.registeredOnly) this.#warn();
   }
 
   /** Changes the message of the day for those who come from now on. */
@@ -286,6 +288,7 @@ export class ChatServer {
       isPlainPublic: plain !== undefined && !isLoopback(plain.at.host),
       hasTls: this.#tls !== undefined,
       hasPassword: this.#surroundings.entry.isGuarded,
+      isRegisteredOnly: this.#limits.registeredOnly,
     });
   }
 
