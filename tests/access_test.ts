@@ -574,7 +574,8 @@ Deno.test("chat-server takes the password from --password-file, else CHAT_PASSWO
         ["from the file", env, ["--password-file", path]],
         ["from the variable", env, ["--config", config]],
         ["from the variable", env, []],
-        ["from the file", { CHAT_PASSWORD: "" }, ["--config", config]],
+        ["from the file", {}, ["--config", config]],
+        ["from the file", { CHAT_PASSWORD: "" }, ["--password-file", path]],
       ] as const
     ) {
       await using server = serverWith(variables, ...flags);
@@ -623,6 +624,10 @@ Deno.test("chat-server says what is wrong with a password, and not the password"
   assertEquals(
     await told({ CHAT_PASSWORD: "x".repeat(257) }),
     "chat-server: CHAT_PASSWORD: a password has at most 256 characters",
+  );
+  assertEquals(
+    await told({ CHAT_PASSWORD: "" }),
+    "chat-server: CHAT_PASSWORD: there is no password in it",
   );
 });
 

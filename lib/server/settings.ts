@@ -46,14 +46,14 @@ export async function readSettings(commandLine: Source): Promise<Told> {
     : [commandLine, await readConfig(SETTINGS, config)];
   const settings = serverSettings(sources);
   const isFlag = commandLine.get("password-file") !== undefined;
-  const variable = isFlag ? "" : passwordVariable();
-  const passwordFile = variable === "" ? settings["password-file"] : "";
+  const variable = isFlag ? undefined : passwordVariable();
+  const passwordFile = variable === undefined ? settings["password-file"] : "";
   return {
     settings,
     motd: motdLines(
       await readFileOf("motd", settings, sources, MAX_MOTD_BYTES),
     ),
-    password: variable === ""
+    password: variable === undefined
       ? await readPassword(settings, sources)
       : passwordOf(variable, PASSWORD_VARIABLE),
     exposed: await isExposed(passwordFile) ? passwordFile : undefined,
@@ -68,11 +68,14 @@ export function warnOfExposure({ exposed }: Told): void {
   log.warn("others on this machine may read the password", { file: exposed });
 }
 
-/** The password in the environment; a variable that may not be read counts as one that is not set. */
-function passwordVariable(): string {
+/**
+ * The password in the environment; a variable that may not be read counts as one that is not set. One that is empty does
+ * not: a service whose secret is missing would be open to everybody.
+ */
+function passwordVariable(): string | undefined {
   const variable = PASSWORD_VARIABLE;
   const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return state === "granted" ? Deno.env.get(variable) ?? "" : "";
+  return state === "granted" ? Deno.env.get(variable) : undefined;
 }
 
 async function readPassword(
