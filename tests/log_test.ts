@@ -754,6 +754,22 @@ test("SqliteLog.open() refuses a database that another program has locked", asyn
   }
 });
 
+Deno.test({
+  name:
+    "SqliteLog keeps what is said for whoever runs the server only, also in a folder that others may read",
+  ignore: Deno.build.os === "windows",
+  async fn() {
+    await using folder = await Folder.make();
+    await Deno.chmod(folder.path, 0o755);
+    const log = await folder.open();
+    await log.append([message("hi")]);
+    for (const file of ["chat.db", "chat.db-wal", "chat.lock"]) {
+      const { mode } = await Deno.stat(`${folder.path}/${file}`);
+      assertEquals((mode ?? 0) & 0o777, 0o600, file);
+    }
+  },
+});
+
 Deno.test("SqliteLog.open() refuses what is no database of ours, and leaves it as it is", async () => {
   const foreign = (sql: string) => (path: string) => {
     using db = new DatabaseSync(path);

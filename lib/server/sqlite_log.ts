@@ -196,6 +196,7 @@ export class SqliteLog implements Log {
     const { lockedMs: timeout = 1000, migrations = MIGRATIONS } = options;
     const opened: DatabaseSync[] = [];
     const connect = (file: string) => {
+      makeFile(`${folder}/${file}`);
       const db = new DatabaseSync(`${folder}/${file}`, { timeout });
       opened.push(db);
       return db;
@@ -510,6 +511,18 @@ async function makeFolder(folder: string): Promise<void> {
       error instanceof Deno.errors.NotADirectory;
     const reason = isFile ? "it is not a folder" : reasonOf("it", error);
     throw reason ? new LogError(reason, { cause: error }) : error;
+  }
+}
+
+/**
+ * Makes a file that only whoever runs the server may read, if there is none: SQLite would let everybody, and gives what
+ * it keeps beside it the same mode. One that is there is not even opened, as closing it would give up locks.
+ */
+function makeFile(path: string): void {
+  try {
+    Deno.openSync(path, { write: true, createNew: true, mode: 0o600 }).close();
+  } catch {
+    // It is there already, or SQLite says why it cannot be.
   }
 }
 
