@@ -397,6 +397,63 @@ Deno.test("A handshake under way does not keep the server from stopping", async 
   for (const conn of [silent, halfway]) conn.close();
 });
 
+/** The ports that this process listens at, which only a program without Deno's restrictions may look up. */
+async function ownPorts(): Promise<number[]> {
+  await using find = new Program("sh", [
+    "-c",
+    'ls -l "/proc/$1/fd"; cat "/proc/$1/net/tcp"',
+    "sh",
+    String(Deno.pid),
+  ]);
+  const { out } = await find.result();
+  const inodes = out.flatMap((line) =>
+    /socket:\[(\d+)\]/.exec(line)?.[1] ?? []
+  );
+  // As in: 0: 0100007F:1F90 00000000:0000 0A and then six columns, the last of which is the inode.
+  return out.map((line) => line.trim().split(/\s+/))
+    .filter(([, , , state, , , , , , inode = ""]) =>
+      state === "0A" && inodes.includes(inode)
+    )
+    .map(([, local = ""]) => parseInt(local.split(":")[1] ?? "", 16));
+}
+
+testUnless(
+  Deno.build.os === "linux" ? undefined : "only Linux has /proc",
+  "Other programs of the machine keep nobody out, however many connect to the inner port",
+  async () => {
+    await using room = await TlsRoom.open();
+    const ports = [room.server.port, room.port];
+    const inner = (await ownPorts()).filter((port) => !ports.includes(port));
+    assertEquals(inner.length, 1);
+    const strangers = await Promise.all(
+      Array.from({ length: 600 }, () =>
+        soon(
+          Deno.connect({ hostname: "127.0.0.1", port: inner[0]! }),
+          () => "the queue is full",
+        )),
+    );
+    using ann = await room.visitor();
+    await ann.enter("ann");
+    const stopped = room.server.stop();
+    assertEquals(await ann.rest(), ["-- bye: the server is stopping"]);
+    ann.close();
+    await soon(stopped, () => "the server does not stop");
+    for (const stranger of strangers) stranger.close();
+  },
+);
+
+Deno.test("Whoever comes while the certificate is renewed comes in", async () => {
+  await using room = await TlsRoom.open();
+  for (let i = 0; i < 10; i++) {
+    const coming = Promise.all(
+      Array.from({ length: 20 }, () => room.visitor()),
+    );
+    await room.certificate.put(await authority.sign());
+    await room.server.renew();
+    for (const visitor of await coming) visitor.close();
+  }
+});
+
 Deno.test("Whoever speaks no TLS at its port is told so, and what is none is no handshake", async () => {
   await using room = await TlsRoom.open();
   using plain = await Visitor.connect(room.port);

@@ -8,8 +8,12 @@
  * keeps alive, and is told in plain words if it does not speak TLS; and a new certificate takes no new port.
  */
 
+import { formatAddress } from "../address.ts";
 import { describe } from "../fault.ts";
+import { addressOf } from "./bind.ts";
 import { type Credentials, CredentialsError } from "./credentials.ts";
+import { acceptAll } from "./entrance.ts";
+import type { Limits } from "./limits.ts";
 
 /** How much is passed on at once: little for whoever is silent, up to what one record of TLS holds. */
 const PASS_BYTES = { least: 512, most: 16_384 };
@@ -27,13 +31,13 @@ export class NotTls extends Error {
 
 /** Makes encrypted connections of those that were accepted. */
 export class Encryption {
-  #listener: Deno.TlsListener;
-  /** Connections are connected to their TLS ends one after the other, so that none takes another's. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #limits: Readonly<Limits>;
+  #loopback: Loopback;
 
   /** @throws {CredentialsError} */
-  constructor(credentials: Credentials) {
-    this.#listener = listen(credentials);
+  constructor(credentials: Credentials, limits: Readonly<Limits>) {
+    this.#limits = limits;
+    this.#loopback = new Loopback(credentials, limits);
   }
 
   /**
@@ -42,26 +46,25 @@ export class Encryption {
    * @throws {CredentialsError} the one before is still shown
    */
   renew(credentials: Credentials): void {
-    const listener = listen(credentials);
-    void this.#inTurn(() => {
-      this.#listener.close();
-      this.#listener = listener;
-    });
+    const before = this.#loopback;
+    this.#loopback = new Loopback(credentials, this.#limits);
+    before.close();
   }
 
   /**
-   * Waits for the handshake. Closing `outer` ends the waiting; otherwise it is the caller's until there is an encrypted
-   * connection, which it then belongs to.
+   * Waits for the handshake. Aborting `signal` ends the waiting and closes `outer`, which otherwise is the caller's
+   * until there is an encrypted connection that it then belongs to.
    *
    * @throws {NotTls}
-   * @throws {Error} the handshake failed, or `outer` was closed
+   * @throws {Error} the handshake failed, or `signal` was aborted
    */
-  async accept(outer: Deno.TcpConn): Promise<Conn> {
+  async accept(outer: Deno.TcpConn, signal: AbortSignal): Promise<Conn> {
+    signal.addEventListener("abort", () => close(outer));
     const buffer = new Uint8Array(PASS_BYTES.least);
     const count = await outer.read(buffer);
     if (count === null) throw new Error("it ended before it began");
     if (buffer[0] !== HANDSHAKE) throw new NotTls("it is not TLS");
-    const [inner, tls] = await this.#inTurn(() => this.#connect());
+    const [inner, tls] = await this.#connect(signal);
     const conn = new EncryptedConn(outer, inner, tls);
     conn.pass(buffer.subarray(0, count));
     try {
@@ -74,33 +77,101 @@ export class Encryption {
   }
 
   /** Takes no more; who is there stays. */
-  async close(): Promise<void> {
-    await this.#inTurn(() => this.#listener.close());
+  close(): void {
+    this.#loopback.close();
   }
 
-  async #connect(): Promise<[Deno.TcpConn, Deno.TlsConn]> {
-    const inner = await Deno.connect({
-      hostname: this.#listener.addr.hostname,
-      port: this.#listener.addr.port,
-    });
+  async #connect(signal: AbortSignal): Promise<[Deno.TcpConn, Deno.TlsConn]> {
+    const loopback = this.#loopback;
+    try {
+      return await loopback.connect(signal);
+    } catch (error) {
+      if (loopback === this.#loopback) throw error;
+      // The certificate was renewed meanwhile.
+      return this.#connect(signal);
+    }
+  }
+}
+
+/**
+ * Connects the server to its TLS ends with one certificate. Accepts all the time: what other programs of this machine
+ * connect, which have no business here, fills no queue.
+ */
+class Loopback {
+  readonly #listener: Deno.TlsListener;
+  /** Who waits to be accepted, by where they connect from. */
+  readonly #expected = new Map<string, PromiseWithResolvers<Deno.TlsConn>>();
+  /** Who was accepted while somebody connects, and may be them: where from is known only when they have connected. */
+  readonly #early = new Map<string, Deno.TlsConn>();
+  #connecting = 0;
+  #isClosed = false;
+
+  /** @throws {CredentialsError} */
+  constructor(credentials: Credentials, limits: Readonly<Limits>) {
+    this.#listener = listen(credentials);
+    const isClosed = () => this.#isClosed;
+    void acceptAll(this.#listener, limits, isClosed, (tls) => this.#take(tls));
+  }
+
+  /** @throws {Error} it was closed, or `signal` was aborted */
+  async connect(signal: AbortSignal): Promise<[Deno.TcpConn, Deno.TlsConn]> {
+    const { hostname, port } = this.#listener.addr;
+    const accepted = Promise.withResolvers<Deno.TlsConn>();
+    let inner: Deno.TcpConn;
+    let from: string;
+    this.#connecting++;
+    try {
+      inner = await Deno.connect({ hostname, port, signal });
+      from = formatAddress(addressOf(inner.localAddr));
+      this.#expected.set(from, accepted);
+      const early = this.#early.get(from);
+      if (early) accepted.resolve(early);
+      this.#early.delete(from);
+    } finally {
+      if (--this.#connecting === 0) this.#dismiss();
+    }
+    const onAbort = () => accepted.reject(signal.reason);
+    signal.addEventListener("abort", onAbort);
     try {
       inner.setNoDelay(true);
-      for (;;) {
-        const tls = await this.#listener.accept();
-        if (tls.remoteAddr.port === inner.localAddr.port) return [inner, tls];
-        // Another program of this machine, which has no business here.
-        tls.close();
-      }
+      if (signal.aborted) onAbort();
+      if (this.#isClosed) this.#refuse(accepted);
+      return [inner, await accepted.promise];
     } catch (error) {
-      inner.close();
+      close(inner);
       throw error;
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+      this.#expected.delete(from);
     }
   }
 
-  #inTurn<T>(work: () => T | Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => {});
-    return done;
+  /** Takes no more; who has not been accepted is not. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#listener.close();
+    for (const accepted of this.#expected.values()) this.#refuse(accepted);
+    this.#dismiss();
+  }
+
+  #take(tls: Deno.TlsConn): void {
+    const from = formatAddress(addressOf(tls.remoteAddr as Deno.NetAddr));
+    const expected = this.#expected.get(from);
+    if (expected) return expected.resolve(tls);
+    if (this.#connecting === 0 || this.#isClosed) return close(tls);
+    const before = this.#early.get(from);
+    if (before) close(before);
+    this.#early.set(from, tls);
+  }
+
+  #refuse(accepted: PromiseWithResolvers<Deno.TlsConn>): void {
+    accepted.reject(new Error("the server takes no more"));
+  }
+
+  #dismiss(): void {
+    for (const tls of this.#early.values()) close(tls);
+    this.#early.clear();
   }
 }
 

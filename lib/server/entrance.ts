@@ -27,38 +27,48 @@ export class Entrance {
   }
 
   /** Calls `welcome` for each connection, until it is closed. */
-  async accept(
+  accept(
     limits: Readonly<Limits>,
     welcome: (conn: Deno.TcpConn) => void,
   ): Promise<void> {
-    let failedAt = -Infinity;
-    let isFailing = false;
-    while (!this.#isClosed) {
-      try {
-        const conn = await this.#listener.accept();
-        if (isFailing) log.info("connections are accepted again");
-        isFailing = false;
-        welcome(conn);
-      } catch (error) {
-        if (this.#isClosed) return;
-        // Who resets a connection before it is accepted is gone; the next one may be waiting already.
-        if (isGone(error)) continue;
-        // Out of file descriptors, most likely.
-        // Those who are here go on; who comes waits in the queue of the system.
-        const now = performance.now();
-        if (now - failedAt > limits.acceptQuietMs) {
-          log.error("cannot accept connections", { reason: describe(error) });
-          isFailing = true;
-        }
-        failedAt = now;
-        await pause(limits.acceptPauseMs);
-      }
-    }
+    return acceptAll(this.#listener, limits, () => this.#isClosed, welcome);
   }
 
   close(): void {
     this.#isClosed = true;
     this.#listener.close();
+  }
+}
+
+/** Calls `welcome` for each connection that a listener accepts, until that is closed. */
+export async function acceptAll<T extends Deno.Conn>(
+  listener: { accept(): Promise<T> },
+  limits: Readonly<Limits>,
+  isClosed: () => boolean,
+  welcome: (conn: T) => void,
+): Promise<void> {
+  let failedAt = -Infinity;
+  let isFailing = false;
+  while (!isClosed()) {
+    try {
+      const conn = await listener.accept();
+      if (isFailing) log.info("connections are accepted again");
+      isFailing = false;
+      welcome(conn);
+    } catch (error) {
+      if (isClosed()) return;
+      // Who resets a connection before it is accepted is gone; the next one may be waiting already.
+      if (isGone(error)) continue;
+      // Out of file descriptors, most likely.
+      // Those who are here go on; who comes waits in the queue of the system.
+      const now = performance.now();
+      if (now - failedAt > limits.acceptQuietMs) {
+        log.error("cannot accept connections", { reason: describe(error) });
+        isFailing = true;
+      }
+      failedAt = now;
+      await pause(limits.acceptPauseMs);
+    }
   }
 }
 

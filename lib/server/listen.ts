@@ -88,7 +88,7 @@ export class ChatServer {
   readonly #sessions = new Set<Session>();
   readonly #admission: Admission;
   /** Those of whose handshake nothing is known yet, and until when. */
-  readonly #handshakes = new Map<Deno.TcpConn, Promise<void>>();
+  readonly #handshakes = new Map<AbortController, Promise<void>>();
   /** Those who are being told that they cannot come in. */
   readonly #refusing = new Set<Promise<void>>();
   readonly #looking: ReturnType<typeof setInterval>;
@@ -302,7 +302,7 @@ export class ChatServer {
     this.#tls?.entrance.close();
     clearInterval(this.#looking);
     await this.#accepting;
-    for (const conn of this.#handshakes.keys()) close(conn);
+    for (const waiting of this.#handshakes.keys()) waiting.abort();
     await Promise.all(this.#handshakes.values());
     this.#hub.dismiss();
     const why = "the server is stopping";
@@ -316,7 +316,7 @@ export class ChatServer {
     // What was said last is stored, also if nobody is left to hear it.
     await this.#turns.ended();
     await this.#tls?.renewal.close();
-    await this.#tls?.encryption.close();
+    this.#tls?.encryption.close();
     await this.#pulse?.close();
   }
 
@@ -341,10 +341,10 @@ export class ChatServer {
     const { host } = remote;
     const from = { address: formatAddress(remote), host, network };
     if (!encryption) return this.#begin(conn, from);
-    const shaken = this.#shakeHands(conn, from, encryption).finally(() =>
-      this.#handshakes.delete(conn)
-    );
-    this.#handshakes.set(conn, shaken);
+    const waiting = new AbortController();
+    const shaken = this.#shakeHands(conn, from, encryption, waiting)
+      .finally(() => this.#handshakes.delete(waiting));
+    this.#handshakes.set(waiting, shaken);
   }
 
   /** Lets in whoever speaks TLS. */
@@ -352,15 +352,16 @@ export class ChatServer {
     conn: Deno.TcpConn,
     from: Origin,
     encryption: Encryption,
+    waiting: AbortController,
   ): Promise<void> {
     const { handshakeMs } = this.#limits;
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      close(conn);
+      waiting.abort();
     }, handshakeMs);
     try {
-      const encrypted = await encryption.accept(conn);
+      const encrypted = await encryption.accept(conn, waiting.signal);
       const banned = this.#hub.bannedFrom(from.host);
       if (banned !== undefined) {
         close(encrypted);
@@ -429,10 +430,14 @@ export class ChatServer {
     waits: boolean,
     encryption?: Encryption,
   ): Promise<void> {
-    const timer = setTimeout(() => close(conn), this.#limits.partingMs);
+    const waiting = new AbortController();
+    const timer = setTimeout(() => {
+      waiting.abort();
+      close(conn);
+    }, this.#limits.partingMs);
     let to: Conn = conn;
     try {
-      if (encryption) to = await encryption.accept(conn);
+      if (encryption) to = await encryption.accept(conn, waiting.signal);
       const farewell = render({ type: "bye", reason });
       await to.write(new TextEncoder().encode(farewell));
       await to.closeWrite();
@@ -475,7 +480,7 @@ class Opened {
     limits: Limits,
   ): Promise<Tls> {
     const credentials = await readCredentials(files);
-    const encryption = new Encryption(credentials);
+    const encryption = new Encryption(credentials, limits);
     this.#closings.push(() => encryption.close());
     const entrance = new Entrance({ host, port });
     this.#closings.push(() => entrance.close());
