@@ -5,7 +5,7 @@
 
 import { type Address, formatAddress } from "../address.ts";
 import { describe } from "../fault.ts";
-import { readPrivateFile, writePrivateFile } from "./private_file.ts";
+import { changePrivateFile, readPrivateFile } from "./private_file.ts";
 
 /** What the fingerprint of a certificate looks like: SHA-256, in base64 without padding. */
 export const FINGERPRINT = /^SHA256:[A-Za-z0-9+/]{43}$/;
@@ -52,12 +52,11 @@ export class KnownServers {
     this.#forNow.set(name, fingerprint);
     if (this.#path === "") return "there is no place for known_servers";
     try {
-      // Another client may have written to it since.
-      const text = await this.#read();
-      parse(text, this.#path);
-      const end = text === "" || text.endsWith("\n") ? "" : "\n";
-      const line = `${name} ${fingerprint}\n`;
-      await writePrivateFile(this.#path, `${text}${end}${line}`);
+      await changePrivateFile(this.#path, (text) => {
+        parse(text, this.#path);
+        const end = text === "" || text.endsWith("\n") ? "" : "\n";
+        return `${text}${end}${name} ${fingerprint}\n`;
+      });
       return undefined;
     } catch (error) {
       return describe(error);

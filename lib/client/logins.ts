@@ -7,9 +7,9 @@ import * as v from "valibot";
 import { nameKey } from "../message.ts";
 import type { Login } from "./conversation.ts";
 import {
+  changePrivateFile,
   isReadByOthers,
   readPrivateFile,
-  writePrivateFile,
 } from "./private_file.ts";
 
 /** What stands in the file: a list of these. */
@@ -43,7 +43,8 @@ export class Logins {
    * @throws {Error} if the file is malformed, or others can read it
    */
   async find(name: string): Promise<string | undefined> {
-    const entries = await this.#read();
+    if (this.#path === "") return undefined;
+    const entries = await this.#parse(await readPrivateFile(this.#path));
     return entries.find((entry) => this.#is(entry, name))?.password;
   }
 
@@ -55,8 +56,13 @@ export class Logins {
    */
   async remember({ name, password }: Login): Promise<string> {
     if (this.#path === "") throw new Error("there is no home to store it in");
-    const others = await this.#others(name);
-    await this.#write([...others, { server: this.#server, name, password }]);
+    const entry = { server: this.#server, name, password };
+    await changePrivateFile(this.#path, async (text) => {
+      const others = (await this.#parse(text)).filter((each) =>
+        !this.#is(each, name)
+      );
+      return format([...others, entry]);
+    });
     return this.#path;
   }
 
@@ -67,26 +73,21 @@ export class Logins {
    * @throws {Error} for the reasons of {@linkcode remember}
    */
   async forget(name: string): Promise<boolean> {
-    const entries = await this.#read();
-    const others = entries.filter((entry) => !this.#is(entry, name));
-    if (others.length === entries.length) return false;
-    await this.#write(others);
-    return true;
-  }
-
-  async #others(name: string): Promise<Entry[]> {
-    const entries = await this.#read();
-    return entries.filter((entry) => !this.#is(entry, name));
+    if (await this.find(name) === undefined) return false;
+    return await changePrivateFile(this.#path, async (text) => {
+      const entries = await this.#parse(text);
+      const others = entries.filter((each) => !this.#is(each, name));
+      // Another client may have removed it meanwhile.
+      return others.length === entries.length ? text : format(others);
+    });
   }
 
   #is({ server, name }: Entry, wanted: string): boolean {
     return server === this.#server && nameKey(name) === nameKey(wanted);
   }
 
-  async #read(): Promise<Entry[]> {
+  async #parse(text: string): Promise<Entry[]> {
     const path = this.#path;
-    if (path === "") return [];
-    const text = await readPrivateFile(path);
     if (text === "") return [];
     if (await isReadByOthers(path)) {
       throw new Error(
@@ -99,11 +100,10 @@ export class Logins {
       `${path}: it is no list of logins; it is not used, and left as it is`,
     );
   }
+}
 
-  async #write(entries: readonly Entry[]): Promise<void> {
-    const text = JSON.stringify(entries, undefined, 2);
-    await writePrivateFile(this.#path, `${text}\n`);
-  }
+function format(entries: readonly Entry[]): string {
+  return `${JSON.stringify(entries, undefined, 2)}\n`;
 }
 
 /** What the parser says of a file could show a part of it. */
