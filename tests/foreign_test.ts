@@ -310,6 +310,49 @@ Deno.test("Link does not show its own hello, whoever repeats it", async () => {
   await ear.end;
 });
 
+Deno.test("Link does not show its login, nor the password of the server, however a room cuts the hello", async () => {
+  for (const login of ["correct horse", 'quote"and\\slash', "pw"]) {
+    using server = new FakeServer();
+    const { link, ear, visitor, hello } = await fallenBack(server, {
+      login,
+      password: "entry word",
+    });
+    assertEquals(JSON.parse(hello).login, login);
+    const from = hello.indexOf(',"login":') + 1;
+    await visitor.send(`ann said ${login}\nthe entry word is it\n`);
+    for (let cut = from + 10; cut < hello.length - 20; cut++) {
+      await visitor.send(
+        `<ann> ${hello.slice(from, cut)}\n<ann> ${hello.slice(cut)}\n`,
+      );
+    }
+    await visitor.send("<bob> hi, ann\n");
+    assertEquals(await ear.line(), "<bob> hi, ann");
+    link.close();
+    await ear.end;
+  }
+});
+
+Deno.test("Link says its login again to a server that was only slow, and not to one that has said text", async () => {
+  for (const said of ["", "<bob> look what I can say\n"]) {
+    using server = new FakeServer();
+    const { link, ear, visitor } = await fallenBack(server, {
+      login: "secret",
+    });
+    if (said !== "") {
+      await visitor.send(said);
+      await ear.line();
+    }
+    const bot = new Bot(visitor);
+    await bot.send(welcomeFrame("ann"));
+    assertEquals(await bot.frame(), { type: "quit" });
+    bot.close();
+    const [, hello] = await server.welcome();
+    assertEquals(hello.login, said === "" ? "secret" : undefined);
+    link.close();
+    await ear.end;
+  }
+});
+
 Deno.test("Link connects again in plain text without a hello, and sends what has waited", async () => {
   using server = new FakeServer();
   for (const way of [fallenBack, inText]) {

@@ -123,7 +123,7 @@ export class Frames implements Dialect {
 
   async begin(connection: Connection): Promise<Turn> {
     const hello = this.#conversation.hello();
-    const frame = this.#introduce(connection, hello);
+    this.#introduce(connection, hello);
     const welcome = await this.#welcome(connection, hello);
     if ("foreign" in welcome) {
       // Whoever has been told the secret has it: it goes with this conversation.
@@ -133,10 +133,17 @@ export class Frames implements Dialect {
         sayPlainly(line, dialect)
       );
       const arrivals = dialect.takeOver(connection, {
-        secret: hello.session ?? frame.trimEnd(),
+        secret: secretOf(hello),
         answerMs: welcomeMs - (this.#foreignMs ?? 0),
         // What looked like a late welcome may have been somebody's joke: it does not say so for ever.
-        frames: () => new Frames(this.#options, welcomeMs / 2),
+        frames: (isForeign) => {
+          const { login, ...others } = this.#options;
+          // Nor is a room told a login because of one.
+          const options = isForeign || login === undefined
+            ? others
+            : this.#options;
+          return new Frames(options, welcomeMs / 2);
+        },
       }, welcome.foreign);
       return { arrivals: [...arrivals, ...refused], dialect };
     }
@@ -187,14 +194,14 @@ export class Frames implements Dialect {
     return request.ref;
   }
 
-  /** Says hello, with the password of the server if it has asked for it; gives what was sent. */
-  #introduce(connection: Connection, hello: Hello): string {
+  /** Says hello, with the password of the server if it has asked for it. */
+  #introduce(connection: Connection, hello: Hello): void {
     const { password } = this.#options;
-    const frame = this.#isAsked && password !== undefined
-      ? write({ ...hello, password })
-      : write(hello);
-    connection.send(frame);
-    return frame;
+    connection.send(
+      this.#isAsked && password !== undefined
+        ? write({ ...hello, password })
+        : write(hello),
+    );
   }
 
   /**
@@ -256,6 +263,15 @@ export class Frames implements Dialect {
       if (mayBeForeign) foreign.push(...lines);
     }
   }
+}
+
+/** What of a hello is for the server only, as it is written: the login and the session, one after the other. */
+function secretOf(hello: Hello): string {
+  const frame = write(hello).trimEnd();
+  const from = ["login", "session"].map((field) =>
+    frame.indexOf(`,"${field}":`)
+  );
+  return frame.slice(from.find((at) => at >= 0) ?? 0);
 }
 
 /** Says as a line what waited for a welcome that does not come. */

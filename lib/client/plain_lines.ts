@@ -28,12 +28,12 @@ import { sleep } from "./waiting.ts";
 
 /** A hello that was said, and not answered in time. */
 export interface Unanswered {
-  /** What only the hello has told the server, and nobody is to be shown. */
+  /** What only the hello has told the server, and nobody is to be shown, nor a part of it. */
   secret: string;
   /** For how long a server that stays silent may still answer, in ms. */
   answerMs: number;
-  /** How to go on if it is answered after all. */
-  frames(): Dialect;
+  /** How to go on if it is answered after all; `isForeign` if there was text before. */
+  frames(isForeign: boolean): Dialect;
 }
 
 interface Line {
@@ -50,9 +50,12 @@ export class PlainLines implements Dialect {
   readonly name: string;
   readonly #options: DialectOptions;
   readonly #maxLines: number;
-  #secret: string | undefined;
+  /** What is in no line that is shown. */
+  readonly #secrets: string[];
   /** What to go on with after a late welcome, as long as there can be one. */
-  #frames: (() => Dialect) | undefined;
+  #frames: Unanswered["frames"] | undefined;
+  /** Whether a late welcome came after something else. */
+  #wasForeign = false;
   /**
    * A server that has said nothing may be a chat-server that is only slow: nothing is done then that could not be
    * made good. One that says welcome is.
@@ -74,6 +77,8 @@ export class PlainLines implements Dialect {
   constructor(options: DialectOptions) {
     this.name = options.name;
     this.#options = options;
+    this.#secrets = [options.login, options.password]
+      .filter((secret) => secret !== undefined);
     this.#maxLines = options.maxUnacknowledged ?? MAX_UNACKNOWLEDGED;
   }
 
@@ -149,7 +154,7 @@ export class PlainLines implements Dialect {
     { secret, answerMs, frames }: Unanswered,
     heard: readonly string[],
   ): Arrival[] {
-    this.#secret = secret;
+    this.#secrets.push(...partsOf(secret));
     this.#frames = frames;
     this.#server = "silent";
     this.#use(connection);
@@ -164,6 +169,7 @@ export class PlainLines implements Dialect {
       ? lines.findIndex((line) => tryFrame(line)?.type === "welcome")
       : -1;
     if (welcome >= 0) {
+      this.#wasForeign = this.#server === "foreign";
       this.#server = "slow";
       // A name is refused before the welcome.
       const before = lines.slice(0, welcome).filter((line) => !tryFrame(line));
@@ -186,7 +192,9 @@ export class PlainLines implements Dialect {
 
   lose(): Turn {
     this.#connection = undefined;
-    const dialect = this.#server === "slow" ? this.#frames?.() : undefined;
+    const dialect = this.#server === "slow"
+      ? this.#frames?.(this.#wasForeign)
+      : undefined;
     // On another connection no hello is said that could be answered.
     this.#frames = undefined;
     this.#server = "foreign";
@@ -240,9 +248,8 @@ export class PlainLines implements Dialect {
   }
 
   #show(lines: readonly string[]): Arrival[] {
-    const secret = this.#secret;
     return lines
-      .filter((line) => secret === undefined || !line.includes(secret))
+      .filter((line) => !this.#secrets.some((secret) => line.includes(secret)))
       .map((line) => {
         // Later anybody may say that, who would like to be told a password.
         this.#isAtTheGate &&= line === ASKS || line === ASKS_AGAIN;
@@ -267,6 +274,18 @@ export class PlainLines implements Dialect {
     }
     this.#writingTo = undefined;
   }
+}
+
+/** How much of a secret may be shown, in characters, less one: rooms cut lines that are too long for them. */
+const PART_LENGTH = 10;
+
+/** All parts of that length, one of which is in each piece of the text that is not shorter. */
+function partsOf(text: string): string[] {
+  const count = Math.max(1, text.length - PART_LENGTH + 1);
+  return Array.from(
+    { length: count },
+    (_, i) => text.slice(i, i + PART_LENGTH),
+  );
 }
 
 /** What chat-server says to people who have to know its password, first and after a wrong one. */
