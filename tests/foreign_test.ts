@@ -3,6 +3,8 @@
 import type { Link, LinkOptions } from "../lib/client/link.ts";
 import { talkInPipe } from "../lib/client/pipe.ts";
 import { FINAL, LOBBY, PEACEFUL } from "../lib/message.ts";
+import { MemoryLog } from "../lib/server/log.ts";
+import { EntryPassword } from "../lib/server/entry.ts";
 import { assert, assertEquals, assertMatch, assertRejects } from "./assert.ts";
 import { connect, Ear, failure, FakeServer } from "./far_end.ts";
 import {
@@ -677,6 +679,97 @@ Deno.test("Link loses nothing of what is said to a chat-server that is only slow
     ...(line === undefined ? [] : [line]),
   ]);
   assertEquals(shown, ["welcome", "bye"]);
+});
+
+Deno.test("Link gives the password to a chat-server that is only slow, or fails without it, and loses nothing of what is said", async () => {
+  const password = new EntryPassword("sesame");
+  await using room = await Room.open({}, new MemoryLog(), { password });
+  for (const knows of [true, false]) {
+    await using way = new SlowWay(room.server.port);
+    const link = await connect(way, {
+      name: "bob",
+      foreignMs: 1,
+      ...(knows && { password: "sesame" }),
+    });
+    const ear = new Ear(link);
+    assertEquals(await ear.notice(), NOTICE);
+    for (const line of ["one", "two"]) link.say(line);
+    link.end();
+    way.letThrough();
+    assertEquals(await ear.next(({ notice, line }) => notice ?? line), LATE);
+    if (knows) {
+      await ear.end;
+      const said = ear.rest.flatMap(({ event, own }) =>
+        own && event?.type === "message" ? [event.text] : []
+      );
+      assertEquals(said, ["one", "two"]);
+    } else {
+      assertEquals(
+        await failure(ear),
+        `2 messages were not acknowledged: 127.0.0.1:${way.port}: the server asks for a password`,
+      );
+    }
+  }
+});
+
+Deno.test("Link starts anew where a slow server refuses its hello in frames, unless somebody else may have said so", async () => {
+  using server = new FakeServer();
+  for (
+    const code of [
+      "password-needed",
+      "password-wrong",
+      "not-registered",
+      "too-many-tries",
+    ]
+  ) {
+    const refusal = JSON.stringify({ type: "error", code, message: "no" });
+    const { ear, link, visitor } = await fallenBack(server);
+    await visitor.send(`-- password?\n${refusal}\n`);
+    assertEquals(await ear.line(), "-- password?");
+    assertEquals(await ear.notice(), LATE);
+    link.close();
+    await ear.end;
+
+    const { ear: other, link: foreign, visitor: joker } = await fallenBack(
+      server,
+    );
+    await joker.send(`welcome to telnet\n${refusal}\n`);
+    assertEquals(await other.line(), "welcome to telnet");
+    assertEquals(await other.line(), refusal);
+    await joker.send(`${refusal}\n`);
+    assertEquals(await other.line(), refusal);
+    foreign.close();
+    await other.end;
+  }
+});
+
+Deno.test("Link never says again what has answered a question for a password, written or not", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const connecting = connect(listener.addr, { foreignMs: 1, welcomeMs: NEVER });
+  using conn = await listener.accept();
+  const link = await connecting;
+  const ear = new Ear(link);
+  assertEquals(await ear.notice(), NOTICE);
+  await conn.write(new TextEncoder().encode("-- password?\n"));
+  assertEquals(await ear.line(), "-- password?");
+  link.say("sesame1", { isSecret: true });
+  link.say("one");
+  await link.untilAcknowledged();
+  // What nobody reads waits.
+  while (link.unacknowledged < 5) {
+    link.say("x".repeat(8000));
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  link.say("sesame2", { isSecret: true });
+  link.say("two");
+  const welcome = `${JSON.stringify(welcomeFrame("ann"))}\n`;
+  await conn.write(new TextEncoder().encode(welcome));
+  assertMatch(await ear.notice(), /speaks JSON: connecting again/);
+  const texts = link.pending.map(({ spoken }) => spoken.text);
+  assertEquals([texts[0], texts.at(-1)], ["one", "two"]);
+  assert(!JSON.stringify([texts, ear.rest]).includes("sesame"));
+  link.close();
+  await ear.end;
 });
 
 Deno.test("Link in plain text takes no more than can be said again, as long as the server may only be slow", async () => {

@@ -319,7 +319,7 @@ async function letIn(server: FakeServer): Promise<unknown> {
 
 testUnless(
   noModes,
-  "chat-client in a pipe takes the server's password from --password-file, or else CHAT_PASSWORD",
+  "chat-client in a pipe takes the server's password from --password-file, or else CHAT_PASSWORD, or else what config.json names",
   async () => {
     await using home = await Folder.make();
     using server = new FakeServer();
@@ -328,8 +328,13 @@ testUnless(
       mode: 0o600,
     });
     const variable = { CHAT_PASSWORD: "variable" };
+    const config = `${home.path}/config.json`;
+    await Deno.writeTextFile(config, JSON.stringify({ "password-file": file }));
     const given: [string[], Record<string, string>, string][] = [
       [["--password-file", file], variable, " opén sesame "],
+      [[], { ...variable, CHAT_PASSWORD_FILE: file }, " opén sesame "],
+      [["--config", config], {}, " opén sesame "],
+      [["--config", config], variable, "variable"],
       [["--json"], variable, "variable"],
     ];
     for (const [flags, env, password] of given) {
@@ -652,6 +657,37 @@ deskTest(
     assertEquals(await visitor.line(), "sesame2");
     await visitor.send("-- welcome\n-- password?\n");
     await ann.untilRows("00:00 -- welcome", "00:00 -- password?", "ann>");
+    assertUnseen(ann, "sesame");
+  },
+);
+
+deskTest(
+  "chat-client keeps what is typed of a password when it is asked again, and gives it up where the server speaks JSON",
+  async () => {
+    await using home = await Folder.make();
+    using server = new FakeServer();
+    const env = { XDG_CONFIG_HOME: home.path };
+    await using ann = Desk.client(server.port, { env });
+    const { visitor } = await server.accept();
+    await visitor.line();
+    await visitor.send("-- password?\n");
+    await ann.untilLast("password (not shown):");
+    await ann.type("sesa");
+    await ann.untilLast("password (not shown): ••••");
+    await visitor.send("-- wrong password\n-- password?\n");
+    await ann.until((lines) => lines.includes("00:00 -- wrong password"));
+    await ann.type("me1\r");
+    assertEquals(await visitor.line(), "sesame1");
+    await visitor.send("-- password?\n");
+    await ann.untilLast("password (not shown):");
+    await ann.type("sesame2");
+    await ann.untilLast("password (not shown): •••••••");
+    await visitor.send(`${JSON.stringify(welcomeFrame("ann"))}\n`);
+    visitor.close();
+    const [bot] = await server.welcome();
+    await ann.untilLast("lobby ann>");
+    await ann.type("hi\r");
+    assertEquals((await bot.until("say")).at(-1)?.["text"], "hi");
     assertUnseen(ann, "sesame");
   },
 );

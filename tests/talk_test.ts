@@ -1,6 +1,7 @@
 /** What typed lines do, and what there is to show of what arrives, without a terminal or a server. */
 
 import {
+  ENTRY,
   type Item,
   mentions,
   Talk,
@@ -598,5 +599,19 @@ Deno.test("Talk shows no password that is said to a server of plain text", () =>
   ]);
   assertEquals(link.asked, [
     ["say", "/login bob pw", { label: "/login bob …" }],
+  ]);
+});
+
+Deno.test("Talk answers a question for the server's password only in plain text, at the connection that there is", () => {
+  const link = new Notepad();
+  const talk = new Talk(link);
+  for (
+    const [isText, isConnected] of [[false, true], [true, false], [true, true]]
+  ) {
+    Object.assign(link, { isText, isConnected });
+    talk.answer(ENTRY, "sesame");
+  }
+  assertEquals(link.asked, [
+    ["say", "sesame", { label: "the password", isSecret: true }],
   ]);
 });

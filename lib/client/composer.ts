@@ -110,6 +110,11 @@ export class Composer {
     this.#unseen = { question, line: new InputLine() };
   }
 
+  /** Nobody wants to know any more what is being typed unseen: it is forgotten. */
+  giveUpUnseen(): void {
+    this.#unseen = undefined;
+  }
+
   /** What has to stand before the line instead of the prompt, while it is about something else. */
   get question(): string | undefined {
     if (this.#unseen) return this.#unseen.question;

@@ -55,6 +55,11 @@ export interface SayOptions {
   action?: boolean;
   /** What it is called if it is refused: its text by default. */
   label?: string;
+  /**
+   * Whether it answers a server of plain text that asks for a password, and is for that connection alone. By default
+   * it is not.
+   */
+  isSecret?: boolean;
 }
 
 /** A registered name, and what shows that it is one's own. */

@@ -1,9 +1,10 @@
 /**
  * Plain text as a link speaks it with a server that has nothing else: lines go as they are, and nobody says what
- * becomes of them. Knows no command and no socket, and of frames only that a welcome may come late.
+ * becomes of them. Knows no command and no socket, and of frames only that the answer to a hello may come late.
  */
 
 import {
+  type ChatEvent,
   clean,
   MAX_LINE_BYTES,
   MAX_UNACKNOWLEDGED,
@@ -39,6 +40,8 @@ export interface Unanswered {
 interface Line {
   readonly text: string;
   readonly label: string;
+  /** Whether it is never said again. */
+  readonly isSecret: boolean;
 }
 
 /** A conversation in lines of text. */
@@ -52,13 +55,13 @@ export class PlainLines implements Dialect {
   readonly #maxLines: number;
   /** What is in no line that is shown. */
   readonly #secrets: string[];
-  /** What to go on with after a late welcome, as long as there can be one. */
+  /** What to go on with after a late answer, as long as there can be one. */
   #frames: Unanswered["frames"] | undefined;
-  /** Whether a late welcome came after something else. */
+  /** Whether a late answer came after something else. */
   #wasForeign = false;
   /**
    * A server that has said nothing may be a chat-server that is only slow: nothing is done then that could not be
-   * made good. One that says welcome is.
+   * made good. One that answers as a chat-server does is.
    */
   #server: "foreign" | "silent" | "slow" = "foreign";
   /** What is not written yet. */
@@ -113,11 +116,11 @@ export class PlainLines implements Dialect {
       : undefined;
   }
 
-  say(text: string, { label = text }: SayOptions): string {
+  say(text: string, { label = text, isSecret = false }: SayOptions): string {
     if (this.free <= 0) {
       throw new RangeError(`${this.#maxLines} lines wait already`);
     }
-    this.#waiting.push({ text: clean(text), label });
+    this.#waiting.push({ text: clean(text), label, isSecret });
     if (this.#waiting.length + this.#written.length > this.#maxLines) {
       this.#written.shift();
       this.#forgotten++;
@@ -165,14 +168,14 @@ export class PlainLines implements Dialect {
   }
 
   take(lines: readonly string[]): { arrivals: Arrival[]; lost?: Lost } {
-    const welcome = this.#frames
-      ? lines.findIndex((line) => tryFrame(line)?.type === "welcome")
+    const answer = this.#frames
+      ? lines.findIndex((line, i) => this.#isAnswer(line, lines.slice(0, i)))
       : -1;
-    if (welcome >= 0) {
+    if (answer >= 0) {
       this.#wasForeign = this.#server === "foreign";
       this.#server = "slow";
       // A name is refused before the welcome.
-      const before = lines.slice(0, welcome).filter((line) => !tryFrame(line));
+      const before = lines.slice(0, answer).filter((line) => !tryFrame(line));
       return { arrivals: this.#show(before), lost: new Mistaken(LATE) };
     }
     const last = lines.at(-1);
@@ -199,8 +202,13 @@ export class PlainLines implements Dialect {
     this.#frames = undefined;
     this.#server = "foreign";
     const written = this.#written.splice(0);
-    if (!dialect) return { arrivals: [], dialect: this };
-    const lines = [...written, ...this.#waiting];
+    // Whoever is there next may not have asked for it, and may tell everybody.
+    const waiting = this.#waiting.splice(0).filter(({ isSecret }) => !isSecret);
+    if (!dialect) {
+      this.#waiting.push(...waiting);
+      return { arrivals: [], dialect: this };
+    }
+    const lines = [...written, ...waiting];
     const lost = this.#forgotten === 0
       ? ""
       : `; the first ${this.#forgotten} of the lines that were said are lost`;
@@ -240,6 +248,14 @@ export class PlainLines implements Dialect {
     void this.#write();
   }
 
+  /** Whether a chat-server answers a hello so, after such lines of the same time. */
+  #isAnswer(line: string, before: readonly string[]): boolean {
+    const event = tryFrame(line);
+    if (event?.type === "welcome") return true;
+    return event?.type === "refused" && GATE_CODES.includes(event.code) &&
+      this.#isAtTheGate && before.every(asks);
+  }
+
   /** It is no chat-server. */
   #trust(): void {
     if (this.#server !== "silent") return;
@@ -252,7 +268,7 @@ export class PlainLines implements Dialect {
       .filter((line) => !this.#secrets.some((secret) => line.includes(secret)))
       .map((line) => {
         // Later anybody may say that, who would like to be told a password.
-        this.#isAtTheGate &&= line === ASKS || line === ASKS_AGAIN;
+        this.#isAtTheGate &&= asks(line);
         const asksPassword = this.#isAtTheGate && line === ASKS;
         return { show: [], line, ...(asksPassword && { asksPassword }) };
       });
@@ -269,7 +285,7 @@ export class PlainLines implements Dialect {
       // It is said again on the next one.
       if (!isWritten || this.#connection !== connection) return;
       this.#waiting.shift();
-      this.#written.push(line);
+      if (!line.isSecret) this.#written.push(line);
       this.#options.onChange();
     }
     this.#writingTo = undefined;
@@ -291,6 +307,18 @@ function partsOf(text: string): string[] {
 /** What chat-server says to people who have to know its password, first and after a wrong one. */
 const ASKS = "-- password?";
 const ASKS_AGAIN = "-- wrong password";
+
+function asks(line: string): boolean {
+  return line === ASKS || line === ASKS_AGAIN;
+}
+
+/** How chat-server refuses the hello of whom it does not let in yet. */
+const GATE_CODES: readonly (ChatEvent & { type: "refused" })["code"][] = [
+  "password-needed",
+  "password-wrong",
+  "not-registered",
+  "too-many-tries",
+];
 
 const LATE = "the server was only slow, and speaks JSON";
 

@@ -4,7 +4,7 @@
  */
 
 import { readConfig, readText } from "../config.ts";
-import { type Source, UsageError, valuesOf } from "../flags.ts";
+import { type Source, sourceOf, UsageError, valuesOf } from "../flags.ts";
 import { KnownServers } from "./known_servers.ts";
 import { MAX_PASSWORD_LENGTH } from "../message.ts";
 import {
@@ -19,6 +19,9 @@ import type { Trust } from "./secure.ts";
 
 /** Longer than any list of authorities, in bytes: those that browsers know have less than a quarter. */
 const MAX_AUTHORITY_BYTES = 1024 * 1024;
+
+/** Which says the password of the server itself. */
+const PASSWORD_VARIABLE = "CHAT_PASSWORD";
 
 /** Longer than any password with what may follow it, in bytes. */
 const MAX_PASSWORD_FILE_BYTES = 64 * 1024;
@@ -40,7 +43,12 @@ export async function readSettings(
   if ("print" in told) return told;
   const { config } = valuesOf(CONFIG, [told, ENVIRONMENT]);
   const file = await configOf(config);
-  return clientOptions([told, ENVIRONMENT, ...file, MACHINE]);
+  const sources = [told, ENVIRONMENT, ...file, MACHINE];
+  const options = clientOptions(sources);
+  const isInFile = sourceOf("password-file", sources)?.file !== undefined;
+  return isInFile && variable(PASSWORD_VARIABLE) !== ""
+    ? { ...options, passwordFile: "" }
+    : options;
 }
 
 /**
@@ -122,8 +130,8 @@ export interface Said {
  */
 export async function readPassword(file: string): Promise<Said> {
   if (file === "") {
-    const password = variable("CHAT_PASSWORD");
-    checkPassword("CHAT_PASSWORD", password);
+    const password = variable(PASSWORD_VARIABLE);
+    checkPassword(PASSWORD_VARIABLE, password);
     return password === "" ? {} : { password };
   }
   const [password = ""] = (await readText(file, MAX_PASSWORD_FILE_BYTES))

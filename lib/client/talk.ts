@@ -238,7 +238,11 @@ export class Talk {
   /** Does what has waited for a password. */
   answer(secret: Secret, password: string): Item[] {
     if (secret.type === "entry") {
-      this.#link.say(password, { label: secret.ref });
+      // It may be another connection by now, at which nobody has asked.
+      const { isText, isConnected } = this.#link;
+      if (isText && isConnected) {
+        this.#link.say(password, { label: secret.ref, isSecret: true });
+      }
       return [];
     }
     const fault = this.#frameFault({ ...secret, password });

@@ -155,6 +155,10 @@ class Terminal {
   async printArrivals(): Promise<void> {
     for await (const arrivals of this.#link.receive()) {
       if (arrivals.some(({ asksPassword }) => asksPassword)) this.#ask(ENTRY);
+      if (this.#secret === ENTRY && !this.#link.isText) {
+        this.#secret = undefined;
+        this.#composer.giveUpUnseen();
+      }
       this.#show(arrivals.flatMap((arrival) => this.#talk.take(arrival)));
     }
   }
@@ -227,6 +231,8 @@ class Terminal {
   }
 
   #ask(secret: Secret): void {
+    // What is being typed answers this, too.
+    if (this.#secret === secret) return;
     this.#secret = secret;
     this.#composer.askUnseen(UNSEEN);
   }
