@@ -80,8 +80,9 @@ export class PlainLines implements Dialect {
   constructor(options: DialectOptions) {
     this.name = options.name;
     this.#options = options;
-    this.#secrets = [options.login, options.password]
-      .filter((secret) => secret !== undefined);
+    // A short one is a part of too many other words.
+    this.#secrets = [options.login ?? "", options.password ?? ""]
+      .filter(({ length }) => length >= PART_LENGTH);
     this.#maxLines = options.maxUnacknowledged ?? MAX_UNACKNOWLEDGED;
   }
 
