@@ -96,7 +96,7 @@ Deno.test("changePrivateFile() loses nothing of what several processes decide at
     if (reason) throw new Error(reason);`;
   const hosts = Array.from({ length: 8 }, (_, i) => `host${i}`);
   const programs = hosts.map((host) =>
-    new Program(Deno.execPath(), ["eval", "--no-lock", script(host)])
+    new Program(Deno.execPath(), ["eval", "--quiet", "--no-lock", script(host)])
   );
   try {
     for (const { out } of programs) assertEquals(await out.next(), "ready");
